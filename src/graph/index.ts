@@ -1,0 +1,39 @@
+/** @file The graph room: the operator vocabulary, and graphs over it — built, walked, printed and verified. */
+export { type Application, Builder, completeAttributes, numericTypeOf, type Typing } from "./build.ts";
+export {
+  describeNode,
+  type Extras,
+  type ForeignAttribute,
+  type ForeignNode,
+  type Graph,
+  type Node,
+  type OperatorNode,
+  type Value,
+  type ValueType,
+} from "./graph.ts";
+export { isOperator, type Operator, type OperatorAttributes, operators, schemaOf } from "./operators.ts";
+export { printGraph, printNode, showType } from "./print.ts";
+export type { AttributeKind, AttributeKinds, AttributeSchema, OperatorSchema } from "./schema.ts";
+export { verify } from "./verify.ts";
+export {
+  allNodes,
+  capturesOf,
+  consumersOf,
+  definitionsOf,
+  mapGraph,
+  mapNode,
+  mapSubgraphs,
+  producersOf,
+  subgraphsOf,
+  usesOf,
+} from "./visit.ts";
+export type { ControlOperators } from "./vocabulary/control.ts";
+export type { AutoPad, ConvolutionAttributes, ConvolutionOperators } from "./vocabulary/convolution.ts";
+export type { LinearOperators } from "./vocabulary/linear.ts";
+export type { MovementOperators, PadMode, ScatterReduction } from "./vocabulary/movement.ts";
+export type { LossReduction, NormalizationOperators } from "./vocabulary/normalization.ts";
+export type { PointwiseOperators } from "./vocabulary/pointwise.ts";
+export type { PoolAttributes, PoolingOperators } from "./vocabulary/pooling.ts";
+export type { RecurrentAttributes, RecurrentDirection, RecurrentOperators } from "./vocabulary/recurrent.ts";
+export type { ReduceAttributes, ReductionOperators } from "./vocabulary/reduction.ts";
+export type { CoordinateMode, NearestMode, ResizeMode, SamplingOperators } from "./vocabulary/sampling.ts";
