@@ -10,8 +10,14 @@ export default defineConfig({
     environment: "node",
     setupFiles: ["scripts/fail-on-console.ts"],
     projects: [
-      { extends: true, test: { name: "unit", include: ["src/**/*.test.ts", "apps/**/*.test.ts"], testTimeout: 20_000 } },
-      { extends: true, test: { name: "conformance", include: ["tests/conformance/**/*.test.ts"], testTimeout: 120_000 } },
+      {
+        extends: true,
+        test: { name: "unit", include: ["src/**/*.test.ts", "apps/**/*.test.ts"], testTimeout: 20_000 },
+      },
+      {
+        extends: true,
+        test: { name: "conformance", include: ["tests/conformance/**/*.test.ts"], testTimeout: 120_000 },
+      },
       { extends: true, test: { name: "journeys", include: ["tests/journeys/**/*.test.ts"], testTimeout: 300_000 } },
     ],
   },
