@@ -65,7 +65,7 @@ export class Builder {
     return value === undefined ? undefined : this.#typing.constantOf(value);
   }
 
-  input(name: string, dtype: DType, shape: Shape): Value {
+  input(name: string, dtype: DType | undefined, shape: Shape | undefined): Value {
     const value = { name: this.unused(name), dtype, shape };
     this.#inputs.push(value);
     return value;
