@@ -1,0 +1,1 @@
+"""Gradient cases by family; see make_gradient_cases.py beside this folder."""
