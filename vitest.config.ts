@@ -1,9 +1,9 @@
-import { defineConfig } from "vitest/config";
+import { defineConfig, type ViteUserConfig } from "vitest/config";
 
 // "graftwork" inside this repository is its TypeScript source, so that no test meets a stale build.
 const conditions = ["@graftwork/source", "module", "node", "development|production"];
 
-export default defineConfig({
+const config: ViteUserConfig = defineConfig({
   resolve: { conditions },
   ssr: { resolve: { conditions } },
   test: {
@@ -22,3 +22,5 @@ export default defineConfig({
     ],
   },
 });
+
+export default config;
