@@ -253,9 +253,7 @@ export const pointwiseGradients: GradientRules<PointwiseOperators> = {
   // d tanh x = 1 − y²
   Tanh: local(({ build: b, y }) => b.sub(b.scalar(1, y), b.square(y))),
   // x where x > α, else 0
-  ThresholdedRelu: local(({ build: b, x, attributes: { alpha } }) =>
-    indicator(b, b.greater(x, b.scalar(alpha, x)), x),
-  ),
+  ThresholdedRelu: local(({ build: b, x, attributes: { alpha } }) => indicator(b, b.greater(x, b.scalar(alpha, x)), x)),
   // dx = dy where the condition holds, dz = dy elsewhere
   Where: broadcasting((step) => {
     const { build: b, dy } = step;

@@ -140,6 +140,30 @@ export class Builder {
     return outputs;
   }
 
+  /** Appends a node that defines an existing value, of which others may already be readers. */
+  define<K extends Operator>(
+    output: Value,
+    operator: K,
+    inputs: readonly (Value | undefined)[],
+    attributes?: Partial<OperatorAttributes[K]>,
+  ): void {
+    const complete = completeAttributes(operator, attributes ?? {});
+    const node: OperatorNode<K> = {
+      kind: "operator",
+      operator,
+      name: output.name,
+      attributes: complete,
+      inputs,
+      outputs: [output],
+    };
+    this.adopt(node as unknown as Node);
+  }
+
+  /** Keeps new values from taking these names. */
+  reserve(names: Iterable<string>): void {
+    for (const name of names) this.#names.add(name);
+  }
+
   /** The graph so far, with these outputs. */
   graph(outputs: readonly Value[], name: string = this.#name): Graph {
     return { name, inputs: this.#inputs, outputs, initializers: this.#initializers, nodes: this.#nodes };
@@ -268,7 +292,9 @@ export function numericTypeOf(value: Value): NumericTensor["dtype"] {
 function keyOf(tensor: Tensor): string {
   return tensor.dtype === "string"
     ? tensor.data.map((bytes) => bytes.join()).join("|")
-    : Array.from<number | bigint>(tensor.data as Iterable<number | bigint>).map(showElement).join();
+    : Array.from<number | bigint>(tensor.data as Iterable<number | bigint>)
+        .map(showElement)
+        .join();
 }
 
 /** Zero's sign survives: sharing 0 and -0 would change results. */

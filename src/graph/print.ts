@@ -45,7 +45,9 @@ function printAttributes(node: Node): string {
     node.kind === "foreign"
       ? node.attributes.map(({ name }) => name)
       : Object.entries(node.attributes as Record<string, unknown>).flatMap(([key, value]) => {
-          const schema = (schemaOf(node.operator).attributes as Record<string, { kind: string; fallback: unknown }>)[key];
+          const schema = (schemaOf(node.operator).attributes as Record<string, { kind: string; fallback: unknown }>)[
+            key
+          ];
           if (schema === undefined || schema.kind === "graph" || value === undefined) return [];
           const text = showAttribute(schema.kind, value);
           return text === showAttribute(schema.kind, schema.fallback) ? [] : [`${key}: ${text}`];
@@ -61,6 +63,8 @@ function showAttribute(kind: string, value: unknown): string {
 
 function printTensor(tensor: Tensor): string {
   if (!isReadable(tensor.dtype) || tensor.data.length > 8) return `<${tensor.data.length} elements>`;
-  const numbers = numbersOf(tensor).map((number) => (Object.is(number, -0) ? "-0" : String(Number(number.toPrecision(7)))));
+  const numbers = numbersOf(tensor).map((number) =>
+    Object.is(number, -0) ? "-0" : String(Number(number.toPrecision(7))),
+  );
   return tensor.shape.length === 0 ? numbers.join("") : `[${numbers.join(", ")}]`;
 }

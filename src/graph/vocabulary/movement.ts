@@ -1,15 +1,6 @@
 /** @file Operators that move elements without changing them: shapes, joins, cuts, padding, gathering and scattering. */
 import type { DType, Tensor } from "../../tensor/index.ts";
-import {
-  attribute,
-  choice,
-  type NoAttributes,
-  optional,
-  plain,
-  required,
-  type Schemas,
-  schema,
-} from "../schema.ts";
+import { attribute, choice, type NoAttributes, optional, plain, required, type Schemas, schema } from "../schema.ts";
 
 interface Axis {
   readonly axis: number;

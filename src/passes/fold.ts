@@ -1,0 +1,128 @@
+/** @file Computing ahead what does not depend on the graph's inputs, and leaving out what changes nothing. */
+import { definitionsOf, type Graph, type Node, type OperatorNode, subgraphsOf, type Value } from "../graph/index.ts";
+import { Inference } from "../shapes/index.ts";
+import {
+  areEqualShapes,
+  elementCount,
+  isReadable,
+  isStatic,
+  numbersOf,
+  type Tensor,
+  tensorOf,
+} from "../tensor/index.ts";
+import { removeDeadNodes, replaceUses } from "./prune.ts";
+
+/**
+ * Replaces small values whose elements are known — shape arithmetic above all — by constants, takes the branch of an If
+ * whose condition is known, and removes what changes nothing (Identity, a Cast to the same type, a Reshape to the same
+ * shape, Dropout at inference). Large constants are left to the runtime, which folds them when it loads the graph.
+ *
+ * The graph's values must carry inferred types (`inferShapes`).
+ */
+export function foldConstants(graph: Graph): Graph {
+  return removeDeadNodes(foldKnownValues(removeIdentities(takeKnownBranches(graph))));
+}
+
+/** Values with known elements become constants. The graph's outputs stay computed: their names are its interface. */
+function foldKnownValues(graph: Graph): Graph {
+  const inference = new Inference();
+  const initializers = new Map(graph.initializers);
+  for (const [value, tensor] of graph.initializers) inference.declare(value, tensor);
+  const outputs = new Set(graph.outputs);
+  const nodes = graph.nodes.filter((node) => {
+    inference.observe(node);
+    const results = definitionsOf(node).map((value) => [value, knownTensor(value, inference)] as const);
+    if (results.some(([value, tensor]) => tensor === undefined || outputs.has(value))) return true;
+    for (const [value, tensor] of results) if (tensor !== undefined) initializers.set(value, tensor);
+    return false;
+  });
+  return { ...graph, initializers, nodes };
+}
+
+function knownTensor(value: Value, inference: Inference): Tensor | undefined {
+  const { dtype, shape } = value;
+  if (dtype === undefined || dtype === "string" || !isReadable(dtype) || !isStatic(shape)) return undefined;
+  const elements = inference.elementsOf(value);
+  if (elements?.length !== elementCount(shape) || !elements.every((element) => typeof element === "number"))
+    return undefined;
+  return tensorOf(dtype, shape, elements);
+}
+
+/** Readers of a value that only passes another on read that other. */
+export function removeIdentities(graph: Graph): Graph {
+  const replacements = new Map<Value, Value>();
+  const constants = (value: Value | undefined) => value && graph.initializers.get(value);
+  for (const node of graph.nodes) {
+    const [input] = node.inputs;
+    const [output] = node.outputs;
+    if (node.kind === "foreign" || input === undefined || output === undefined) continue;
+    if (passesOn(node, input, output, constants)) replacements.set(output, input);
+  }
+  return removeDeadNodes(replaceUses(graph, replacements));
+}
+
+/** Whether the output is the input, element for element. */
+function passesOn(
+  node: Exclude<Node, { kind: "foreign" }>,
+  input: Value,
+  output: Value,
+  constantOf: (value: Value | undefined) => Tensor | undefined,
+): boolean {
+  switch (node.operator) {
+    case "Identity":
+      return true;
+    case "Cast":
+    case "CastLike":
+      return input.dtype !== undefined && input.dtype === output.dtype;
+    case "Reshape":
+    case "Expand":
+    case "Tile":
+    case "Flatten":
+      return input.shape !== undefined && output.shape !== undefined && areEqualShapes(input.shape, output.shape);
+    case "Transpose":
+      return node.attributes.perm?.every((axis, index) => axis === index) ?? (input.shape?.length ?? 2) < 2;
+    case "Dropout":
+      return node.outputs[1] === undefined && isOff(node, constantOf);
+    case "Concat":
+    case "Sum":
+    case "Max":
+    case "Min":
+    case "Mean":
+      return node.inputs.length === 1;
+    default:
+      return false;
+  }
+}
+
+function isOff(
+  dropout: OperatorNode<"Dropout">,
+  constantOf: (value: Value | undefined) => Tensor | undefined,
+): boolean {
+  const training = dropout.inputs[2];
+  if (training === undefined) return true;
+  const known = constantOf(training);
+  return known !== undefined && numbersOf(known)[0] === 0;
+}
+
+/** An If whose condition is a constant becomes the branch that it takes. */
+function takeKnownBranches(graph: Graph): Graph {
+  if (!graph.nodes.some((node) => subgraphsOf(node).length > 0)) return graph;
+  const initializers = new Map(graph.initializers);
+  const nodes = graph.nodes.flatMap((node): readonly Node[] => {
+    if (node.kind === "foreign" || node.operator !== "If") return [node];
+    const [condition] = node.inputs;
+    const known = condition && initializers.get(condition);
+    if (known === undefined) return [node];
+    const branch = numbersOf(known)[0] ? node.attributes.thenBranch : node.attributes.elseBranch;
+    for (const [value, tensor] of branch.initializers) initializers.set(value, tensor);
+    const passed = branch.outputs.flatMap((value, index): readonly Node[] => {
+      const output = node.outputs[index];
+      if (output === undefined) return [];
+      // The branch's value keeps its name; the If's name is given to a copy, which identity removal takes away again.
+      const copy = { operator: "Identity", attributes: {}, inputs: [value], outputs: [output] } as const;
+      return [{ kind: "operator", name: output.name, ...copy }];
+    });
+    return [...branch.nodes, ...passed];
+  });
+  return { ...graph, initializers, nodes };
+}

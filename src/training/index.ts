@@ -1,0 +1,24 @@
+/** @file The training room: losses, optimizers and the training step as a graph. */
+export {
+  type CrossEntropyOptions,
+  type Loss,
+  type LossInputs,
+  type LossValues,
+  meanSquaredError,
+  sigmoidCrossEntropy,
+  softmaxCrossEntropy,
+  type WeightedMean,
+} from "./losses.ts";
+export {
+  type AdamOptions,
+  adam,
+  adamW,
+  type Clipping,
+  type Optimizer,
+  type RmspropOptions,
+  rmsprop,
+  sgd,
+  type UpdateInputs,
+  type UpdateOutputs,
+} from "./optimizers.ts";
+export { buildTrainingStep, type StateTensor, type TrainingStep, type TrainingStepOptions } from "./step.ts";
