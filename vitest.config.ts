@@ -8,6 +8,7 @@ const config: ViteUserConfig = defineConfig({
   ssr: { resolve: { conditions } },
   test: {
     environment: "node",
+    env: { ORT_DISABLE_TELEMETRY: "1" },
     setupFiles: ["scripts/fail-on-console.ts"],
     projects: [
       {
