@@ -12,6 +12,11 @@ import {
 } from "../tensor/index.ts";
 import { removeDeadNodes, replaceUses } from "./prune.ts";
 
+export interface FoldOptions {
+  /** Values to treat as unknown and to leave in place although they are constants or passed on: those to be trained. */
+  readonly keep?: readonly Value[];
+}
+
 /**
  * Replaces small values whose elements are known — shape arithmetic above all — by constants, takes the branch of an If
  * whose condition is known, and removes what changes nothing (Identity, a Cast to the same type, a Reshape to the same
@@ -19,15 +24,20 @@ import { removeDeadNodes, replaceUses } from "./prune.ts";
  *
  * The graph's values must carry inferred types (`inferShapes`).
  */
-export function foldConstants(graph: Graph): Graph {
-  return removeDeadNodes(foldKnownValues(removeIdentities(takeKnownBranches(graph))));
+export function foldConstants(graph: Graph, { keep = [] }: FoldOptions = {}): Graph {
+  const kept = new Set(keep);
+  const computed = new Set(graph.nodes.flatMap(definitionsOf));
+  // What is an output is never folded away.
+  const guarded = { ...graph, outputs: [...graph.outputs, ...keep.filter((value) => computed.has(value))] };
+  const folded = foldKnownValues(removeIdentities(takeKnownBranches(guarded)), kept);
+  return { ...removeDeadNodes(folded), outputs: graph.outputs };
 }
 
 /** Values with known elements become constants. The graph's outputs stay computed: their names are its interface. */
-function foldKnownValues(graph: Graph): Graph {
+function foldKnownValues(graph: Graph, kept: ReadonlySet<Value>): Graph {
   const inference = new Inference();
   const initializers = new Map(graph.initializers);
-  for (const [value, tensor] of graph.initializers) inference.declare(value, tensor);
+  for (const [value, tensor] of graph.initializers) if (!kept.has(value)) inference.declare(value, tensor);
   const outputs = new Set(graph.outputs);
   const nodes = graph.nodes.filter((node) => {
     inference.observe(node);

@@ -1,0 +1,26 @@
+/** @file Errors as a person and as a shell see them. */
+
+/** By the code of a GraftError. Recognised by its shape, so that `graft --help` need not load the library. */
+const exitCodes: Readonly<Record<string, number>> = {
+  usage: 2,
+  "not-differentiable": 2,
+  "bad-data": 3,
+  "model-invalid": 4,
+  "model-refused": 4,
+  "not-cached": 5,
+  "out-of-resources": 6,
+};
+
+export function exitCodeOf(error: unknown): number {
+  return (isGraftError(error) ? exitCodes[error.code] : undefined) ?? 1;
+}
+
+/** One line for what was foreseen; the stack for what was not. */
+export function explain(error: unknown): string {
+  if (isGraftError(error)) return `graft: ${error.message}`;
+  return `graft: internal error\n${error instanceof Error ? (error.stack ?? error.message) : String(error)}`;
+}
+
+function isGraftError(error: unknown): error is Error & { readonly code: string } {
+  return error instanceof Error && error.name === "GraftError" && "code" in error && typeof error.code === "string";
+}
