@@ -1,0 +1,75 @@
+/** @file Shapes of operators that hold graphs: what their graphs' outputs are, whichever way the run goes. */
+import type { ControlOperators, Value, ValueType } from "../graph/index.ts";
+import { type Dimension, GraftError, type Shape } from "../tensor/index.ts";
+import { inputAt, type ShapeRules } from "./rule.ts";
+
+/** The graphs' own values must be typed already; `inferShapes` types them with what `bodyInputs` says. */
+export const controlShapes: ShapeRules<ControlOperators> = {
+  If: ({ attributes: { thenBranch, elseBranch } }) => {
+    expectCount(elseBranch.outputs, thenBranch.outputs.length, "the else branch's outputs");
+    return thenBranch.outputs.map((output, index) => either(output, elseBranch.outputs[index]));
+  },
+  // State goes round as it came in or as the body leaves it; every further output gathers a row each iteration.
+  Loop: (application, known) => {
+    const { body } = application.attributes;
+    const [, ...results] = body.outputs;
+    const state = application.inputs.slice(2);
+    expectCount(body.inputs, state.length + 2, "the body's inputs");
+    expectAtLeast(results, state.length, "the body's outputs");
+    const [trips = null] = known.elementsOf(application.inputs[0]) ?? [];
+    // A condition may end the loop before the trip count does.
+    const condition = known.elementsOf(body.outputs[0])?.[0];
+    const count = condition === 1 ? trips : null;
+    return results.map((result, index) =>
+      index < state.length
+        ? either(result, state[index])
+        : { dtype: result.dtype, shape: result.shape && [count, ...result.shape] },
+    );
+  },
+  // State keeps its type; scanned outputs gain the axis that the inputs were scanned along.
+  Scan: (application) => {
+    const { body, numScanInputs, scanInputAxes, scanOutputAxes } = application.attributes;
+    const states = application.inputs.length - numScanInputs;
+    expectCount(body.inputs, application.inputs.length, "the body's inputs");
+    expectAtLeast(body.outputs, states, "the body's outputs");
+    const lengths = application.inputs.slice(states).map((_, index) => {
+      const { shape } = inputAt(application, states + index);
+      return shape?.at(scanInputAxes?.[index] ?? 0) ?? null;
+    });
+    const length = lengths.find((size) => typeof size === "number") ?? lengths[0] ?? null;
+    return body.outputs.map((output, index) => {
+      if (index < states) return either(output, application.inputs[index]);
+      return {
+        dtype: output.dtype,
+        shape: output.shape && insertAxis(output.shape, scanOutputAxes?.[index - states] ?? 0, length),
+      };
+    });
+  },
+};
+
+/** What holds of a value that is one or the other. */
+export function either(a: ValueType, b: ValueType | undefined): ValueType {
+  const shape = a.shape && b?.shape?.length === a.shape.length ? eitherShape(a.shape, b.shape) : undefined;
+  return { dtype: a.dtype === b?.dtype ? a.dtype : (a.dtype ?? b?.dtype), shape };
+}
+
+function eitherShape(a: Shape, b: Shape): Shape {
+  return a.map((size, axis) => (size === b[axis] ? size : null));
+}
+
+function insertAxis(shape: Shape, axis: number, size: Dimension): Shape {
+  const position = axis < 0 ? axis + shape.length + 1 : axis;
+  return [...shape.slice(0, position), size, ...shape.slice(position)];
+}
+
+function expectCount(values: readonly Value[], count: number, what: string): void {
+  if (values.length === count) return;
+  throw new GraftError("model-invalid", `${what} do not fit the operator`, {
+    expected: `${count}`,
+    actual: `${values.length}`,
+  });
+}
+
+function expectAtLeast(values: readonly Value[], count: number, what: string): void {
+  if (values.length < count) expectCount(values, count, what);
+}
