@@ -12,7 +12,7 @@ const rows = {
   data: [],
   runtime: [],
   evaluation: [],
-  model: ["graph", "shapes", "passes", "onnx", "importers", "applications", "hub"],
+  model: ["graph", "shapes", "gradient", "passes", "onnx", "importers", "applications", "hub"],
   training: ["graph", "shapes", "gradient", "passes", "onnx", "model", "data", "runtime", "evaluation"],
   testing: ["graph", "shapes", "gradient", "passes", "onnx", "runtime"],
 };

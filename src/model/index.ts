@@ -1,0 +1,9 @@
+/** @file The model room: what a model is, over the graph. */
+export {
+  describeModel,
+  type GradientDescription,
+  type ModelDescription,
+  type OperatorCount,
+  type ParameterCount,
+  type ValueDescription,
+} from "./describe.ts";
