@@ -34,7 +34,7 @@ export async function nodeRuntime(options: NodeRuntimeOptions = {}): Promise<Run
 async function load(): Promise<Library> {
   // On by default, telemetry would write files under the user's cache.
   Object.assign(process.env, { ORT_DISABLE_TELEMETRY: "1" });
-  const { default: library } = await import("onnxruntime-node");
+  const library = await import("onnxruntime-node");
   library.env.logLevel = "fatal";
   return library;
 }
