@@ -63,7 +63,7 @@ interface Advice {
 
 const advice: readonly Advice[] = [
   {
-    when: /bad_alloc|failed to allocate|out of memory|memory access out of bounds|invalid array length/i,
+    when: /bad_alloc|failed to allocate|out of memory|array buffer allocation failed|invalid (typed )?array length/i,
     code: "out-of-resources",
     hint: "use a smaller batch or smaller inputs",
   },
@@ -72,6 +72,11 @@ const advice: readonly Advice[] = [
     when: /webgpu|requestadapter|gpudevice/i,
     code: "runtime-failed",
     hint: 'there is no working GPU here: use the device "cpu"',
+  },
+  {
+    when: /unsupported data type/i,
+    code: "model-refused",
+    hint: "an input or output has an element type that cannot pass to JavaScript: cast it inside the model",
   },
   {
     when: /no op registered|is not a registered function/i,

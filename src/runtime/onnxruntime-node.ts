@@ -1,10 +1,12 @@
 /** @file ONNX Runtime in Node, through onnxruntime-node: the CPU, or WebGPU where a device is present. */
 import { availableParallelism } from "node:os";
 import type { InferenceSession, Tensor as OrtTensor } from "onnxruntime-node";
+import { isStatic, type Tensor } from "../tensor/index.ts";
 import { failureOf } from "./failure.ts";
+import { inspectBytes, withLeadingSequence } from "./modelBytes.ts";
 import { fromOrt, toOrt } from "./ortTensor.ts";
 import { portOf } from "./ports.ts";
-import type { CompileOptions, Device, Executable, Runtime } from "./runtime.ts";
+import type { CompileOptions, Device, Executable, Port, Runtime, StatePair } from "./runtime.ts";
 import { executableOf, type Named, type Session } from "./session.ts";
 
 export interface NodeRuntimeOptions {
@@ -45,9 +47,12 @@ async function compile(
   { device, threads, spinning }: Required<NodeRuntimeOptions>,
   { state = [], optimization = "all", profile }: CompileOptions,
 ): Promise<Executable> {
+  const { opset } = inspectBytes(model);
+  // SequenceEmpty came with opset 11. On a GPU, outputs are copied to our memory in any case.
+  const hasLead = opset >= 11 && device === "cpu";
   let session: InferenceSession | undefined;
   try {
-    session = await library.InferenceSession.create(model, {
+    session = await library.InferenceSession.create(hasLead ? withLeadingSequence(model, lead) : model, {
       executionProviders: [device],
       intraOpNumThreads: threads,
       graphOptimizationLevel: optimization,
@@ -56,42 +61,77 @@ async function compile(
       ...(profile === undefined ? {} : { enableProfiling: true, profileFilePrefix: profile }),
       extra: { session: { load_model_format: "ONNX", intra_op: { allow_spinning: spinning ? "1" : "0" } } },
     });
-    return executableOf(new NodeSession(library, session, profile !== undefined), state);
+    return executableOf(
+      new NodeSession(library, session, { state, hasLead, isProfiled: profile !== undefined }),
+      state,
+    );
   } catch (thrown) {
     await session?.release();
     throw failureOf(thrown, "model-invalid");
   }
 }
 
+/**
+ * The name of an output that `withLeadingSequence` puts before the model's own.
+ *
+ * onnxruntime-node 1.30 writes outputs into the tensors it is given for them, and then copies each into fresh memory
+ * to return it: for state of 14 MB 3 to 20 ms a run, most of it page faults. It stops with an error at the first output
+ * it cannot return, which is a sequence. So a sequence is asked for first, and the outputs are where we wanted them.
+ * Should a later version return sequences, or not copy, the results stay the same.
+ */
+const lead = "graftwork:written";
+const leadIsWritten = /^Non tensor type is temporarily not supported/;
+
+interface NodeSessionOptions {
+  readonly state: readonly StatePair[];
+  readonly hasLead: boolean;
+  readonly isProfiled: boolean;
+}
+
 class NodeSession implements Session<OrtTensor> {
-  readonly inputs: Session<OrtTensor>["inputs"];
-  readonly outputs: Session<OrtTensor>["outputs"];
-  readonly writesInPlace = false;
+  readonly inputs: readonly Port[];
+  readonly outputs: readonly Port[];
+  readonly writesInPlace: boolean;
   readonly #library: Library;
   readonly #session: InferenceSession;
   readonly #isProfiled: boolean;
 
-  constructor(library: Library, session: InferenceSession, isProfiled: boolean) {
+  constructor(library: Library, session: InferenceSession, { state, hasLead, isProfiled }: NodeSessionOptions) {
     this.#library = library;
     this.#session = session;
     this.#isProfiled = isProfiled;
     this.inputs = session.inputMetadata.map((port) => portOf(port, "input"));
-    this.outputs = session.outputMetadata.map((port) => portOf(port, "output"));
+    this.outputs = session.outputMetadata.filter(({ name }) => name !== lead).map((port) => portOf(port, "output"));
+    const kept = new Set(state.map(({ output }) => output));
+    this.writesInPlace =
+      hasLead &&
+      this.outputs.every(({ name, dtype, shape }) => kept.has(name) || (isStatic(shape) && dtype !== "string"));
   }
 
-  wrap(tensor: Parameters<Session<OrtTensor>["wrap"]>[0]): OrtTensor {
+  wrap(tensor: Tensor): OrtTensor {
     return toOrt(this.#library.Tensor, tensor);
   }
 
-  read(value: OrtTensor): ReturnType<Session<OrtTensor>["read"]> {
+  read(value: OrtTensor): Promise<Tensor> {
     return fromOrt(value);
   }
 
   /** Values lie in JavaScript's memory. */
   free(): void {}
 
-  run(feeds: Named<OrtTensor>): Promise<Named<OrtTensor>> {
-    return this.#session.run(feeds);
+  async run(feeds: Named<OrtTensor>, into: Named<OrtTensor>): Promise<Named<OrtTensor>> {
+    if (!this.writesInPlace) {
+      return this.#session.run(
+        feeds,
+        this.outputs.map(({ name }) => name),
+      );
+    }
+    try {
+      await this.#session.run(feeds, { ...into, [lead]: null });
+    } catch (thrown) {
+      if (!(thrown instanceof Error && leadIsWritten.test(thrown.message))) throw thrown;
+    }
+    return into;
   }
 
   async release(): Promise<void> {
