@@ -1,5 +1,5 @@
 /** @file Shapes of operators that hold graphs: what their graphs' outputs are, whichever way the run goes. */
-import type { ControlOperators, Value, ValueType } from "../graph/index.ts";
+import type { Application, ControlOperators, Node, Operator, OperatorNode, Value, ValueType } from "../graph/index.ts";
 import { type Dimension, GraftError, type Shape } from "../tensor/index.ts";
 import { inputAt, type ShapeRules } from "./rule.ts";
 
@@ -46,6 +46,55 @@ export const controlShapes: ShapeRules<ControlOperators> = {
     });
   },
 };
+
+/** What a node hands to the graph it holds. */
+export interface Body {
+  /** The types of the graph's inputs. */
+  readonly inputs: readonly ValueType[];
+  /** Inputs that take over from an output in the next iteration, with that output. */
+  readonly carried: readonly (readonly [input: number, output: number])[];
+  /** The input that is true whenever the graph runs at all. */
+  readonly alwaysTrue: number | undefined;
+}
+
+const noInputs: Body = { inputs: [], carried: [], alwaysTrue: undefined };
+
+const bodies: { readonly [K in Operator]?: (application: Application<K>) => Body } = {
+  // (iteration, condition, state …) → (condition, state …, a row of each further output)
+  Loop: ({ inputs: [, condition, ...state] }) => ({
+    inputs: [{ dtype: "int64", shape: undefined }, { dtype: "bool", shape: condition?.shape }, ...state.map(typeOf)],
+    carried: state.map((_, index) => [index + 2, index + 1]),
+    alwaysTrue: 1,
+  }),
+  // (state …, a row of each scanned input) → (state …, a row of each further output)
+  Scan: ({ inputs, attributes: { numScanInputs, scanInputAxes } }) => {
+    const states = inputs.length - numScanInputs;
+    return {
+      inputs: inputs.map((input, index) =>
+        index < states ? typeOf(input) : rowOf(typeOf(input), scanInputAxes?.[index - states] ?? 0),
+      ),
+      carried: Array.from({ length: Math.max(states, 0) }, (_, index) => [index, index]),
+      alwaysTrue: undefined,
+    };
+  },
+};
+
+/** What a node hands to the graphs it holds; nothing for operators we do not know. */
+export function bodyOf(node: Node): Body {
+  return node.kind === "foreign" ? noInputs : bodyOfOperator(node);
+}
+
+function bodyOfOperator<K extends Operator>(node: OperatorNode<K>): Body {
+  return bodies[node.operator]?.(node) ?? noInputs;
+}
+
+function typeOf(value: Value | undefined): ValueType {
+  return { dtype: value?.dtype, shape: value?.shape };
+}
+
+function rowOf({ dtype, shape }: ValueType, axis: number): ValueType {
+  return { dtype, shape: shape?.toSpliced(axis, 1) };
+}
 
 /** What holds of a value that is one or the other. */
 export function either(a: ValueType, b: ValueType | undefined): ValueType {

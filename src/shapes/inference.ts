@@ -2,7 +2,6 @@
 import {
   type Application,
   Builder,
-  describeNode,
   type Graph,
   type Node,
   type Operator,
@@ -11,14 +10,19 @@ import {
   type ValueType,
 } from "../graph/index.ts";
 import { type Dimension, GraftError, type Tensor } from "../tensor/index.ts";
-import { elementsAfter, elementsOfTensor } from "./elements.ts";
+import { arrayOfTensor, type KnownArray } from "./arrays.ts";
+import { elementsAfter } from "./elements.ts";
 import type { Known } from "./rule.ts";
 import { outputTypes } from "./table.ts";
+
+/** All elements held at a time; what comes after is not followed, so that no graph makes memory grow without bound. */
+const mostElementsHeld = 2 ** 22;
 
 /** Knows constants and the results of shape arithmetic, and types one application at a time. */
 export class Inference implements Typing, Known {
   readonly #constants = new Map<Value, Tensor>();
-  readonly #elements = new Map<Value, readonly Dimension[]>();
+  readonly #arrays = new Map<Value, KnownArray>();
+  #elementsHeld = 0;
 
   declare(value: Value, tensor: Tensor): void {
     this.#constants.set(value, tensor);
@@ -28,36 +32,46 @@ export class Inference implements Typing, Known {
     return value === undefined ? undefined : this.#constants.get(value);
   }
 
-  elementsOf(value: Value | undefined): readonly Dimension[] | undefined {
+  arrayOf(value: Value | undefined): KnownArray | undefined {
     if (value === undefined) return undefined;
-    const known = this.#elements.get(value);
+    const known = this.#arrays.get(value);
     if (known !== undefined) return known;
     const tensor = this.#constants.get(value);
-    return tensor === undefined ? undefined : elementsOfTensor(tensor);
+    const array = tensor && arrayOfTensor(tensor);
+    if (array !== undefined) this.remember(value, array);
+    return array;
+  }
+
+  elementsOf(value: Value | undefined): readonly Dimension[] | undefined {
+    return this.arrayOf(value)?.values;
   }
 
   infer<K extends Operator>(application: Application<K>): readonly ValueType[] {
     try {
       return outputTypes(application, this);
     } catch (error) {
-      throw error instanceof GraftError ? error.at(describeApplication(application)) : error;
+      throw error instanceof GraftError ? error.at(application.operator) : error;
     }
   }
 
   observe(node: Node): void {
-    if (node.kind === "foreign") return;
-    const elements = elementsAfter(node, this);
-    const [output] = node.outputs;
-    if (output !== undefined && elements !== undefined) this.#elements.set(output, elements);
+    const arrays = elementsAfter(node, this);
+    for (const [index, output] of node.outputs.entries()) {
+      if (output !== undefined) this.remember(output, arrays[index]);
+    }
+  }
+
+  /** Takes in what a value's elements are, in place of what was known before. */
+  remember(value: Value, array: KnownArray | undefined): void {
+    this.#elementsHeld -= this.#arrays.get(value)?.values.length ?? 0;
+    this.#arrays.delete(value);
+    if (array === undefined || this.#elementsHeld + array.values.length > mostElementsHeld) return;
+    this.#elementsHeld += array.values.length;
+    this.#arrays.set(value, array);
   }
 }
 
 /** A builder that types what it appends; with `from`, it goes on from that graph. */
 export function newBuilder(from?: Graph): Builder {
   return new Builder(new Inference(), from);
-}
-
-function describeApplication(application: Application & { readonly name?: string }): string {
-  const named = application as Partial<Node>;
-  return named.kind === undefined ? application.operator : describeNode(application as unknown as Node);
 }

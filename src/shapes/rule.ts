@@ -1,12 +1,15 @@
 /** @file What a shape rule is: from an operator and the types of its inputs to the types of its outputs. */
 import type { Application, Operator, Value, ValueType } from "../graph/index.ts";
 import { type Dimension, GraftError, type Shape, showShape, type Tensor } from "../tensor/index.ts";
+import type { KnownArray } from "./arrays.ts";
 
 /** What is known of values' elements while inferring. */
 export interface Known {
   /** The elements of a constant. */
   constantOf(value: Value | undefined): Tensor | undefined;
-  /** The elements of a small array of numbers, row-major, each a number, a name or `null`: results of shape arithmetic. */
+  /** A small array of numbers: a constant or a result of shape arithmetic. */
+  arrayOf(value: Value | undefined): KnownArray | undefined;
+  /** The elements of that array, row-major, each a number, a name or `null`. */
   elementsOf(value: Value | undefined): readonly Dimension[] | undefined;
 }
 
