@@ -1,6 +1,6 @@
 /** @file The adjoints of picking: what was read at positions along an axis is written back there, over zeros. */
 import { type Builder, numericTypeOf, type Value } from "../graph/index.ts";
-import { elementCount, tensorOf } from "../tensor/index.ts";
+import { elementCount, GraftError, tensorOf } from "../tensor/index.ts";
 import { rankOf } from "./rule.ts";
 import { filled, range, reshapeTo, type Size, sizesOf, sizeVector } from "./sizes.ts";
 
@@ -62,6 +62,12 @@ export type SparseMatrix = readonly ReadonlyMap<number, number>[];
 /** x[…, j, …] = Σᵢ y[…, i, …]·matrix[i][j] along `axis`, for a matrix with `columns` columns. */
 export function multiplyAlong(build: Builder, y: Value, axis: number, matrix: SparseMatrix, columns: number): Value {
   const rank = rankOf(y);
+  if (columns * matrix.length > 2 ** 26) {
+    throw new GraftError("out-of-resources", "the axis is too long for a matrix of its weights", {
+      expected: "at most 2^26 weights",
+      actual: `${matrix.length}·${columns}`,
+    });
+  }
   const dense = (rows: number, width: number, at: (row: number, column: number) => number | undefined) =>
     build.constant(
       tensorOf(
