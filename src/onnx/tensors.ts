@@ -117,7 +117,7 @@ function viewOf(
   const storage = storageOf(dtype);
   const length = expected / storage.BYTES_PER_ELEMENT;
   if (raw.byteOffset % storage.BYTES_PER_ELEMENT === 0) return new storage(raw.buffer, raw.byteOffset, length);
-  return new storage(raw.slice().buffer, 0, length);
+  return new storage(new Uint8Array(raw).buffer, 0, length);
 }
 
 /** The field that holds elements of a type when they are not raw (onnx.proto, TensorProto). */
