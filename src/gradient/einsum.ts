@@ -1,65 +1,62 @@
 /** @file The derivative of Einsum, which is Einsum again with one operand and the output swapped. */
 import type { Builder, Value } from "../graph/index.ts";
+import { type EinsumIndex, ellipsis, parseEinsum } from "../shapes/index.ts";
 import { areEqualDimensions, type Dimension, GraftError } from "../tensor/index.ts";
 import { sumToShapeOf } from "./broadcast.ts";
 import { type Gradient, inputAt, rankOf, type Step } from "./rule.ts";
 
-/** An operand or the output, with the letter of each of its axes. */
+/** An operand, or dy, with a letter for each axis that is longer than 1: the others only broadcast. */
 interface Term {
-  readonly letters: string;
   readonly value: Value;
+  readonly letters: string;
+  /** The axes without letters. */
+  readonly dropped: readonly number[];
 }
 
 /**
- * y = Σ Π operands: the gradient of one operand is the sum of dy times the other operands, over every letter that it
- * does not have itself. In the equation, operand and output change places:
+ * y = Σ Π operands: the gradient of one operand is dy times the other operands, summed over every letter that it does
+ * not have itself. In the equation, operand and output change places:
  * ```
  * y = Einsum("ij,jk->ik", a, b):  da = Einsum("jk,ik->ij", b, dy)
  * ```
  * A letter that no other term has was summed away alone: a vector of ones brings it back. A letter that an operand has
  * twice names its diagonal: the gradient lies on the diagonal, where an identity matrix puts it.
  */
-export function einsumGradients({ build: b, attributes, inputs, y, dy }: Step<"Einsum">): readonly Gradient[] {
+export function einsumGradients({ build: b, attributes, inputs, dy }: Step<"Einsum">): readonly Gradient[] {
   const operands = inputs.map((_, index) => inputAt({ inputs }, index));
-  const { terms, output } = parse(attributes.equation, operands.map(rankOf), rankOf(y));
-  return operands.map((value, index) => () => {
-    const own = terms[index] ?? "";
-    const others = operands.map((operand, at): Term => ({ letters: terms[at] ?? "", value: operand }));
-    const factors = [...others.filter((_, at) => at !== index), { letters: output, value: dy }];
-    const wanted = [...own].map((letter, axis) => ({ letter, axis, isFirst: own.indexOf(letter) === axis }));
-    const letterOf = freshLetters([...terms, output].join(""));
+  const { terms, output } = spelled(attributes.equation, operands.map(rankOf));
+  const all = operands.map((operand, index) => termOf(b, operand, terms[index] ?? ""));
+  return all.map((own) => () => {
+    const factors = [...all.filter((term) => term !== own), termOf(b, dy, output)];
+    const letterOf = freshLetters(terms.join("") + output);
     let result = "";
-    for (const { letter, axis, isFirst } of wanted) {
-      const size = value.shape?.[axis];
-      if (isFirst) {
-        result += letter;
-        if (!isSupplied(letter, size, factors))
-          factors.push({ letters: letter, value: ones(b, b.sizeOf(value, axis), value) });
-      } else {
+    for (const [axis, letter] of [...own.letters].entries()) {
+      const size = b.sizeOf(own.value, axis);
+      if (result.includes(letter)) {
         const twin = letterOf();
+        factors.push({ value: identity(b, size, dy), letters: letter + twin, dropped: [] });
         result += twin;
-        factors.push({ letters: letter + twin, value: identity(b, b.sizeOf(value, axis), value) });
+      } else {
+        const isSupplied = factors.some((term) => supplies(term, letter, own.value.shape?.[axis]));
+        if (!isSupplied) factors.push({ value: b.expand(b.scalar(1, dy), size), letters: letter, dropped: [] });
+        result += letter;
       }
     }
     const equation = `${factors.map(({ letters }) => letters).join(",")}->${result}`;
-    const gradient = b.apply(
-      "Einsum",
-      factors.map((factor) => factor.value),
-      { equation },
-    );
-    return sumToShapeOf(b, gradient, value);
+    const values = factors.map(({ value }) => value);
+    return b.unsqueeze(sumToShapeOf(b, b.apply("Einsum", values, { equation }), own.value), own.dropped);
   });
 }
 
-/** Whether some term certainly has the letter in this size, so that the result needs no repeating. */
-function isSupplied(letter: string, size: Dimension | undefined, terms: readonly Term[]): boolean {
-  return terms.some(({ letters, value }) =>
-    [...letters].some((other, axis) => other === letter && areEqualDimensions(size, value.shape?.[axis])),
-  );
+function termOf(b: Builder, value: Value, letters: string): Term {
+  const dropped = (value.shape ?? []).flatMap((size, axis) => (size === 1 ? [axis] : []));
+  const kept = [...letters].filter((_, axis) => !dropped.includes(axis)).join("");
+  return { value: b.squeeze(value, dropped), letters: kept, dropped };
 }
 
-function ones(b: Builder, size: Value, like: Value): Value {
-  return b.expand(b.scalar(1, like), size);
+/** Whether the term certainly has the letter in this size, so that the result needs no repeating. */
+function supplies({ letters, value }: Term, letter: string, size: Dimension | undefined): boolean {
+  return [...letters].some((other, axis) => other === letter && areEqualDimensions(size, value.shape?.[axis]));
 }
 
 /** The identity matrix. */
@@ -68,25 +65,16 @@ function identity(b: Builder, size: Value, like: Value): Value {
   return b.apply("EyeLike", [square]);
 }
 
-/**
- * The letters of every operand and of the output, with each ellipsis written out from the right, so that what broadcasts
- * has letters as well. Without "->", the output has the letters that occur once, in alphabetical order (numpy.einsum).
- */
-function parse(equation: string, ranks: readonly number[], outputRank: number): { terms: string[]; output: string } {
-  const [left = "", right] = equation.replaceAll(/\s/g, "").split("->");
-  const written = left.split(",");
-  const once = [...left.replaceAll(/[.,]/g, "")].filter(
-    (letter, _, all) => all.indexOf(letter) === all.lastIndexOf(letter),
-  );
-  const target = right ?? `${left.includes("...") ? "..." : ""}${once.sort().join("")}`;
-  const spans = written.map((term, index) => (ranks[index] ?? 0) - term.replace("...", "").length);
+/** Every term in letters alone: the axes of an ellipsis get letters too, counted from the right, as they broadcast. */
+function spelled(equation: string, ranks: readonly number[]): { terms: readonly string[]; output: string } {
+  const { operands, result } = parseEinsum(equation);
+  const spans = operands.map((term, index) => (ranks[index] ?? 0) - term.filter((each) => each !== ellipsis).length);
   const letterOf = freshLetters(equation);
-  const ellipsis = Array.from({ length: Math.max(0, ...spans) }, letterOf).join("");
-  const spell = (term: string, rank: number) => {
-    const span = rank - term.replace("...", "").length;
-    return term.replace("...", span === 0 ? "" : ellipsis.slice(-span));
-  };
-  return { terms: written.map((term, index) => spell(term, ranks[index] ?? 0)), output: spell(target, outputRank) };
+  const longest = Math.max(0, ...spans);
+  const letters = Array.from({ length: longest }, letterOf).join("");
+  const spell = (term: readonly EinsumIndex[], span: number) =>
+    term.map((each) => (each === ellipsis ? letters.slice(longest - span) : each)).join("");
+  return { terms: operands.map((term, index) => spell(term, spans[index] ?? 0)), output: spell(result, longest) };
 }
 
 /** Letters that do not occur in `used`, one after the other. */

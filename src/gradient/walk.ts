@@ -92,7 +92,7 @@ function inputGradients(
   if (!rule.differentiable) throw blocked(nodes, node, dependent, rule.reason);
   const step = stepOf(build, node, outputGradients, dependent);
   const given = rule.derivative(step);
-  if (given.length > node.inputs.length) {
+  if (given.slice(node.inputs.length).some((gradient) => gradient !== undefined)) {
     unreachable(`the rule of ${node.operator} gave ${given.length} gradients, expected at most ${node.inputs.length}`);
   }
   return given.flatMap((gradient, index) => {

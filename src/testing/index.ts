@@ -1,0 +1,6 @@
+/** @file The testing room, which only tests import: derivatives by differences, comparisons, other systems' answers. */
+export { type CheckOptions, checkGradient, type InputSpec } from "./check-gradient.ts";
+export { deviation, expectClose } from "./close.ts";
+export { readNpz } from "./npz-node.ts";
+export { randomNumbers, randomTensor } from "./random.ts";
+export { compileGraph, runGraph } from "./run-node.ts";
