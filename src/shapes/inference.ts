@@ -9,7 +9,7 @@ import {
   type Value,
   type ValueType,
 } from "../graph/index.ts";
-import { type Dimension, GraftError, type Tensor } from "../tensor/index.ts";
+import { type Dimension, GraftError, isReadable, type Tensor, tensorOf } from "../tensor/index.ts";
 import { arrayOfTensor, type KnownArray } from "./arrays.ts";
 import { elementsAfter } from "./elements.ts";
 import type { Known } from "./rule.ts";
@@ -29,7 +29,9 @@ export class Inference implements Typing, Known {
   }
 
   constantOf(value: Value | undefined): Tensor | undefined {
-    return value === undefined ? undefined : this.#constants.get(value);
+    if (value === undefined) return undefined;
+    const array = this.#arrays.get(value);
+    return this.#constants.get(value) ?? (array && tensorOfArray(array));
   }
 
   arrayOf(value: Value | undefined): KnownArray | undefined {
@@ -69,6 +71,12 @@ export class Inference implements Typing, Known {
     this.#elementsHeld += array.values.length;
     this.#arrays.set(value, array);
   }
+}
+
+/** The constant that an array amounts to; `undefined` where an element is not known as a number. */
+function tensorOfArray({ dtype, shape, values }: KnownArray): Tensor | undefined {
+  if (!isReadable(dtype) || dtype === "string") return undefined;
+  return values.every((value) => typeof value === "number") ? tensorOf(dtype, shape, values) : undefined;
 }
 
 /** A builder that types what it appends; with `from`, it goes on from that graph. */
