@@ -1,20 +1,20 @@
 /** @file What a model file holds: a graph, and what is said about it. */
 import type { Extras, Graph } from "../graph/index.ts";
+import { oldestWritten } from "./needs.ts";
 
-/** ONNX's operator set in whose form every graph is held and written (newer only where an operator asks for it). */
+/** The operator set in whose form every graph is held; operators that came later are in their first form. */
 export const canonicalOpset = 21;
 /** The oldest and the newest operator set that is read: the newest is what ONNX Runtime 1.30 loads. */
 export const oldestOpset = 7;
 export const newestOpset = 26;
-/** The file format that goes with the canonical operator set; the newest that ONNX Runtime 1.30 loads. */
-export const canonicalIrVersion = 10;
+/** The newest file format that ONNX Runtime 1.30 loads. */
 export const newestIrVersion = 13;
 
 export interface OnnxModel {
   readonly graph: Graph;
-  /** The file's format when it was read; written as `canonicalIrVersion` at least. */
+  /** The file format it was read in; written in a newer one where the graph asks for it. */
   readonly irVersion: number;
-  /** Operator set versions by domain. ONNX's own, `""`, is the lowest that has what foreign nodes ask for. */
+  /** Operator set versions by domain. Under ONNX's own, `""`, the model was read; it is written in a newer one at need. */
   readonly opsetImports: ReadonlyMap<string, number>;
   readonly producerName: string;
   readonly producerVersion: string;
@@ -32,8 +32,8 @@ export interface OnnxModel {
 /** A model around a graph that was built or changed here. `about` replaces any field. */
 export function onnxModelOf(graph: Graph, about: Partial<Omit<OnnxModel, "graph">> = {}): OnnxModel {
   return {
-    irVersion: canonicalIrVersion,
-    opsetImports: new Map([["", canonicalOpset]]),
+    irVersion: oldestWritten.irVersion,
+    opsetImports: new Map([["", oldestWritten.opset]]),
     producerName: "graftwork",
     producerVersion: "",
     domain: "",

@@ -44,8 +44,8 @@ export class GraphReader {
   /** Values that some node, graph or function uses. */
   readonly #used: Set<Value> = new Set();
   readonly #guesses = new Guesses();
-  /** The lowest version of ONNX's own operator set that has every foreign node's definition. */
-  foreignOpset = 0;
+  /** The newest version of ONNX's own operator set that any node was written for. */
+  newestOpset = 0;
   /** Other domains' versions, as foreign nodes ask for them. */
   readonly foreignDomains: Map<string, number> = new Map();
   readonly #limits: ReadLimits;
@@ -157,7 +157,10 @@ export class GraphReader {
     }
     if (node.domain !== "") this.#emit(node, frame);
     else if (node.operator === "Constant") this.#constant(node, frame);
-    else raise(node, this.#place(frame));
+    else {
+      this.newestOpset = Math.max(this.newestOpset, node.version);
+      raise(node, this.#place(frame));
+    }
   }
 
   #place(frame: Frame): Place {
@@ -269,8 +272,8 @@ export class GraphReader {
   }
 
   #foreign(raw: RawNode): ForeignNode {
-    if (raw.domain === "") this.foreignOpset = Math.max(this.foreignOpset, raw.version);
-    else this.foreignDomains.set(raw.domain, Math.max(raw.version, this.foreignDomains.get(raw.domain) ?? 0));
+    if (raw.domain !== "")
+      this.foreignDomains.set(raw.domain, Math.max(raw.version, this.foreignDomains.get(raw.domain) ?? 0));
     return {
       kind: "foreign",
       domain: raw.domain,

@@ -5,7 +5,7 @@ import { GraftError } from "../tensor/index.ts";
 import type { ExternalData } from "./external-data.ts";
 import { modelExtrasOf } from "./extras.ts";
 import { functionsOf } from "./functions.ts";
-import { canonicalOpset, newestIrVersion, type OnnxModel } from "./model.ts";
+import { newestIrVersion, type OnnxModel } from "./model.ts";
 import { opsetsOf } from "./opsets.ts";
 import { type ModelProto, ModelProtoSchema } from "./proto/onnx_pb.ts";
 import { GraphReader } from "./read-graph.ts";
@@ -80,7 +80,7 @@ function decode(bytes: Uint8Array): ModelProto {
 /** What the graph's nodes ask for, and what else the file names beside the domains of its own functions. */
 function importsOf(proto: ModelProto, opsets: ReadonlyMap<string, number>, reader: GraphReader): Map<string, number> {
   const own = new Set(proto.functions.map(({ domain }) => domain));
-  const imports = new Map([["", Math.max(canonicalOpset, reader.foreignOpset)]]);
+  const imports = new Map([["", Math.max(opsets.get("") ?? 0, reader.newestOpset)]]);
   for (const [domain, version] of opsets) if (domain !== "" && !own.has(domain)) imports.set(domain, version);
   for (const [domain, version] of reader.foreignDomains) {
     imports.set(domain, Math.max(version, imports.get(domain) ?? 0));

@@ -1,21 +1,20 @@
 /** @file Writing: a graph becomes the bytes of an ONNX file, self-contained and the same every time. */
 import { create, type Message, toBinary } from "@bufbuild/protobuf";
 import {
-  allNodes,
   definitionsOf,
   type ForeignAttribute,
   type Graph,
   type Node,
   type Operator,
   type OperatorNode,
-  subgraphsOf,
   type Value,
   verify,
 } from "../graph/index.ts";
-import { type DType, GraftError, type Tensor } from "../tensor/index.ts";
+import { GraftError, type Tensor } from "../tensor/index.ts";
 import { attributeTypes, writeAttributes } from "./attributes.ts";
 import { GraphExtras, ModelExtras, NodeExtras } from "./extras.ts";
-import { canonicalIrVersion, canonicalOpset, type OnnxModel } from "./model.ts";
+import type { OnnxModel } from "./model.ts";
+import { allGraphs, needsOf } from "./needs.ts";
 import {
   type AttributeProto,
   AttributeProtoSchema,
@@ -31,25 +30,9 @@ import { writeValueInfo } from "./types.ts";
 /** Protobuf's own limit, which every reader of ONNX keeps. */
 const maximumBytes = 2 ** 31 - 1;
 
-/** Operators newer than the canonical operator set. */
-const newerOperators: ReadonlyMap<string, number> = new Map([
-  ["RMSNormalization", 23],
-  ["Swish", 24],
-  ["CumProd", 26],
-]);
-
-/** Element types newer than it: the operator set and the file format that brought them. */
-const newerTypes: ReadonlyMap<DType, readonly [opset: number, irVersion: number]> = new Map<DType, [number, number]>([
-  ["bfloat16", [22, canonicalIrVersion]],
-  ["float4e2m1", [23, 11]],
-  ["float8e8m0", [24, 12]],
-  ["uint2", [25, 13]],
-  ["int2", [25, 13]],
-]);
-
 /**
- * The bytes of a file that holds the model, all data inside. The operator set is the lowest that has what the graph
- * uses. Throws when the graph is not well formed, or when the file would pass protobuf's limit of 2 GiB.
+ * The bytes of a file that holds the model, all data inside. The operator set is the model's own, or the lowest above
+ * it that has what the graph uses. Throws when the graph is not well formed, or when the file would pass protobuf's limit of 2 GiB.
  */
 export function writeModel(model: OnnxModel): Uint8Array<ArrayBuffer> {
   const graph = verify(model.graph);
@@ -82,12 +65,6 @@ export function writeModel(model: OnnxModel): Uint8Array<ArrayBuffer> {
   return toBinary(ModelProtoSchema, proto);
 }
 
-/** The graph and every graph inside it. */
-function* allGraphs(graph: Graph): Generator<Graph> {
-  yield graph;
-  for (const node of allNodes(graph)) yield* subgraphsOf(node);
-}
-
 function constantBytes(graph: Graph): number {
   let bytes = 0;
   for (const { initializers } of allGraphs(graph)) for (const tensor of initializers.values()) bytes += sizeOf(tensor);
@@ -97,25 +74,6 @@ function constantBytes(graph: Graph): number {
 function sizeOf(tensor: Tensor): number {
   if (tensor.dtype !== "string") return tensor.data.byteLength;
   return tensor.data.reduce((sum, each) => sum + each.length, 0);
-}
-
-function needsOf(graph: Graph): { opset: number; irVersion: number } {
-  let opset = canonicalOpset;
-  let irVersion = canonicalIrVersion;
-  const need = (dtype: DType | undefined) => {
-    const newer = dtype && newerTypes.get(dtype);
-    if (newer === undefined) return;
-    opset = Math.max(opset, newer[0]);
-    irVersion = Math.max(irVersion, newer[1]);
-  };
-  for (const { inputs, initializers } of allGraphs(graph)) {
-    for (const { dtype } of [...inputs, ...initializers.values()]) need(dtype);
-  }
-  for (const node of allNodes(graph)) {
-    opset = Math.max(opset, newerOperators.get(node.operator) ?? 0);
-    for (const output of node.outputs) need(output?.dtype);
-  }
-  return { opset, irVersion };
 }
 
 function writeGraph(graph: Graph): GraphProto {
