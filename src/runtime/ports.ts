@@ -6,6 +6,7 @@ import {
   GraftError,
   type Shape,
   showShape,
+  storageOf,
   type Tensor,
 } from "../tensor/index.ts";
 import type { Feeds, Port } from "./runtime.ts";
@@ -65,32 +66,41 @@ export function orderFeeds(ports: readonly Port[], feeds: Feeds): Tensor[] {
         ...(named.size > 0 ? { hint: `fed: ${[...named.keys()].join(", ")}` } : {}),
       });
     }
-    checkFit(port, tensor);
+    checkFit("input", port, tensor);
     return tensor;
   });
-  if (named.size > ports.length) refuseUnknown(ports, named);
+  if (named.size > ports.length) refuseUnknown("input", ports, named);
   return tensors;
 }
 
-/** The ports that are named, each with its tensor. Throws "usage" for a name without a port and a tensor that does not fit. */
-export function matchFeeds(ports: readonly Port[], feeds: Feeds): Map<string, Tensor> {
-  const named = toMap(feeds);
-  refuseUnknown(ports, named);
+/** New values of some states. Throws "usage" for a name that is no state and a tensor that does not fit. */
+export function matchState(ports: readonly Port[], values: Feeds): Map<string, Tensor> {
+  const named = toMap(values);
+  refuseUnknown("state", ports, named);
   for (const port of ports) {
     const tensor = named.get(port.name);
-    if (tensor !== undefined) checkFit(port, tensor);
+    if (tensor !== undefined) checkFit("state", port, tensor);
   }
   return named;
 }
 
+type Role = "input" | "state";
+
 /** Throws "usage" unless the tensor has the port's type and a shape that agrees with its known sizes. */
-export function checkFit(port: Port, tensor: Tensor): void {
-  const path = [`input "${port.name}"`];
+export function checkFit(role: Role, port: Port, tensor: Tensor): void {
+  const path = [`${role} "${port.name}"`];
   if (tensor.dtype !== port.dtype || !areCompatible(port.shape, tensor.shape)) {
     throw new GraftError("usage", "the tensor does not fit", {
       path,
       expected: showPort(port),
       actual: showPort(tensor),
+    });
+  }
+  if (tensor.dtype !== "string" && !(tensor.data instanceof storageOf(tensor.dtype))) {
+    throw new GraftError("usage", "the elements are in another array than the type's", {
+      path,
+      expected: `a ${storageOf(tensor.dtype).name}`,
+      actual: `a ${tensor.data.constructor.name}`,
     });
   }
   const count = elementCount(tensor.shape);
@@ -115,12 +125,12 @@ function isMap(feeds: Feeds): feeds is ReadonlyMap<string, Tensor> {
   return feeds instanceof Map;
 }
 
-function refuseUnknown(ports: readonly Port[], named: ReadonlyMap<string, Tensor>): void {
+function refuseUnknown(role: Role, ports: readonly Port[], named: ReadonlyMap<string, Tensor>): void {
   const known = new Set(ports.map(({ name }) => name));
   for (const name of named.keys()) {
     if (known.has(name)) continue;
-    throw new GraftError("usage", "there is no such input to feed", {
-      path: [`input "${name}"`],
+    throw new GraftError("usage", `there is no such ${role}`, {
+      path: [`${role} "${name}"`],
       expected: known.size > 0 ? [...known].slice(0, 20).join(", ") : "nothing",
     });
   }

@@ -1,5 +1,6 @@
 /** @file What both of ONNX Runtime's bindings offer, and the executable made of it: checks, order, state. */
 import {
+  areCompatible,
   elementCount,
   GraftError,
   isStatic,
@@ -9,7 +10,7 @@ import {
   unreachable,
 } from "../tensor/index.ts";
 import { failureOf } from "./failure.ts";
-import { checkFit, matchFeeds, orderFeeds, showPort } from "./ports.ts";
+import { checkFit, matchState, orderFeeds, showPort } from "./ports.ts";
 import type { Executable, Feeds, Port, StatePair } from "./runtime.ts";
 
 export type Named<Value> = Record<string, Value>;
@@ -120,7 +121,7 @@ class SessionExecutable<Value> implements Executable {
 
   writeState(values: Feeds): Promise<void> {
     return this.#next(async () => {
-      const tensors = matchFeeds(this.state, values);
+      const tensors = matchState(this.state, values);
       for (const slot of this.#slots) {
         const tensor = tensors.get(slot.port.name);
         if (tensor === undefined) continue;
@@ -165,6 +166,7 @@ function slotOf<Value>(session: Session<Value>, { input, output, initial }: Stat
         .join(", "),
     });
   }
+  if (from.dtype === "string") throw stringState(input);
   if (initial === undefined && !isStatic(from.shape)) {
     throw new GraftError("usage", "without an initial value the sizes of a state must be known", {
       path,
@@ -172,9 +174,15 @@ function slotOf<Value>(session: Session<Value>, { input, output, initial }: Stat
     });
   }
   const start = initial ?? zeros(from);
-  checkFit(from, start);
+  checkFit("state", from, start);
   const port = { ...from, shape: start.shape };
-  checkFit({ ...to, name: input }, start);
+  if (to.dtype !== port.dtype || !areCompatible(to.shape, port.shape)) {
+    throw new GraftError("usage", `the output "${output}" is not what the input takes`, {
+      path,
+      expected: showPort(port),
+      actual: showPort(to),
+    });
+  }
   return {
     port,
     output,
