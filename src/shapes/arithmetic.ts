@@ -8,7 +8,7 @@ import type { Known } from "./rule.ts";
 
 /** What numbers give, and what is known when some element is a name or unknown. */
 interface Calculation {
-  readonly numbers: (a: number, b: number, isFloat: boolean) => number;
+  readonly numbers: (a: number, b: number, isFloat: boolean) => number | null;
   readonly names?: (a: Dimension, b: Dimension) => Dimension;
 }
 
@@ -46,7 +46,8 @@ const calculations = {
     numbers: (a, b) => a * b,
     names: (a, b) => (a === 0 || b === 0 ? 0 : a === 1 ? b : b === 1 ? a : null),
   },
-  Pow: { numbers: (a, b) => a ** b },
+  // Only whole numbers: powers of others are not rounded alike everywhere.
+  Pow: { numbers: (a, b, isFloat) => (isFloat || b < 0 ? null : a ** b) },
   Sub: { numbers: (a, b) => a - b, names: (a, b) => (b === 0 ? a : isName(a) && a === b ? 0 : null) },
   And: { numbers: (a, b) => truth(a !== 0 && b !== 0), names: (a, b) => (a === 0 || b === 0 ? 0 : null) },
   Or: { numbers: (a, b) => truth(a !== 0 || b !== 0), names: (a, b) => (a === 1 || b === 1 ? 1 : null) },
@@ -106,9 +107,12 @@ const limits: { readonly [D in DType]?: number } = {
   float64: Number.POSITIVE_INFINITY,
 };
 
-function rounded(value: number, dtype: DType): number | null {
+function rounded(value: number | null, dtype: DType): number | null {
+  if (value === null) return null;
   if (dtype === "float32") return Math.fround(value);
-  return Math.abs(value) < (limits[dtype] ?? 0) ? value : null;
+  if (dtype === "float64") return value;
+  // Adding 0 takes the sign off -0, which integers do not have.
+  return Math.abs(value) < (limits[dtype] ?? 0) ? value + 0 : null;
 }
 
 function pointwise<K extends keyof typeof calculations>(operator: K): ElementRule<K> {
@@ -175,7 +179,7 @@ export const arithmetic: ElementRules<PointwiseOperators> = {
     return [calculate(node.attributes.fmod ? { numbers: (a, b) => a % b } : calculations.Mod, inputs, dtype)];
   },
   Mul: pointwise("Mul"),
-  Neg: unary((value) => 0 - value, false),
+  Neg: unary((value) => -value, false),
   Not: unary((value) => truth(value === 0), false),
   Or: pointwise("Or"),
   Pow: pointwise("Pow"),

@@ -25,8 +25,16 @@ export const mostElements = 1024;
 /** The array a constant holds; `undefined` when it is too large or holds no ordinary numbers. */
 export function arrayOfTensor(tensor: Tensor): KnownArray | undefined {
   if (tensor.data.length > mostElements || !isReadable(tensor.dtype)) return undefined;
-  return { dtype: tensor.dtype, shape: tensor.shape, values: numbersOf(tensor) };
+  const numbers = numbersOf(tensor);
+  const isExact = exactness[tensor.dtype];
+  return { dtype: tensor.dtype, shape: tensor.shape, values: isExact ? numbers.map((each) => (isExact(each) ? each : null)) : numbers };
 }
+
+/** 64-bit integers that a double holds without loss. Largest and smallest int64 ("to the end") count: they come back as such. */
+const exactness: { readonly [D in DType]?: (value: number) => boolean } = {
+  int64: (value) => Number.isSafeInteger(value) || Math.abs(value) === 2 ** 63,
+  uint64: Number.isSafeInteger,
+};
 
 /** The array of as many elements as `shape` asks for; `undefined` when that is too many or not known. */
 export function filled(dtype: DType, shape: Shape, value: (index: number) => Dimension): KnownArray | undefined {
