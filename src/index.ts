@@ -50,8 +50,8 @@ export {
   tensorOf,
 } from "./tensor/index.ts";
 export {
-  adam,
   type AdamOptions,
+  adam,
   adamW,
   buildTrainingStep,
   type Clipping,
@@ -59,12 +59,12 @@ export {
   type Loss,
   meanSquaredError,
   type Optimizer,
-  rmsprop,
   type RmspropOptions,
+  rmsprop,
+  type StateTensor,
   sgd,
   sigmoidCrossEntropy,
   softmaxCrossEntropy,
-  type StateTensor,
   type TrainingStep,
   type TrainingStepOptions,
 } from "./training/index.ts";

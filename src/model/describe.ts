@@ -61,7 +61,8 @@ export interface ModelDescription {
  */
 export function describeModel(model: OnnxModel, { output }: { readonly output?: string } = {}): ModelDescription {
   const graph = inferShapes(model.graph);
-  const from = output === undefined ? graph.outputs.filter((each) => isFloating(each.dtype)) : [findValue(graph, output)];
+  const from =
+    output === undefined ? graph.outputs.filter((each) => isFloating(each.dtype)) : [findValue(graph, output)];
   const operators = countOperators(graph);
   return {
     irVersion: model.irVersion,

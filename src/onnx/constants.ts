@@ -29,15 +29,15 @@ const forms: ReadonlyMap<string, readonly [type: number, read: Reader]> = new Ma
 ]);
 
 /** The tensor of a Constant node. Throws unless exactly one known attribute holds it. */
-export function readConstant(attributes: readonly AttributeProto[], read: TensorReader): Tensor {
-  const [attribute] = attributes;
-  const form = attributes.length === 1 ? forms.get(attribute?.name ?? "") : undefined;
+export function readConstant(attributes: ReadonlyMap<string, AttributeProto>, read: TensorReader): Tensor {
+  const [[name, attribute] = ["", undefined]] = attributes;
+  const form = attributes.size === 1 ? forms.get(name) : undefined;
   const isTyped = attribute?.type === form?.[0] || attribute?.type === 0;
   const tensor = attribute === undefined || !isTyped ? undefined : form?.[1](attribute, read);
   if (tensor !== undefined) return tensor;
   throw new GraftError("model-invalid", "a constant holds no value", {
     expected: "one attribute that holds a value",
-    actual: attributes.map(({ name }) => name).join(", ") || "none",
+    actual: [...attributes.keys()].join(", ") || "none",
   });
 }
 

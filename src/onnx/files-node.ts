@@ -18,7 +18,8 @@ export async function readModelFile(path: string): Promise<OnnxModel> {
   const facts = await stat(path).catch((cause: unknown) => {
     throw new GraftError("usage", "the file cannot be read", { path: [path], actual: reasonOf(cause), cause });
   });
-  if (!facts.isFile()) throw new GraftError("usage", "a model is a file", { path: [path], actual: "a folder or a device" });
+  if (!facts.isFile())
+    throw new GraftError("usage", "a model is a file", { path: [path], actual: "a folder or a device" });
   if (facts.size > maximumBytes) {
     throw new GraftError("model-refused", "the file is too large to be a model", {
       path: [path],

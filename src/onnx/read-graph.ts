@@ -215,13 +215,10 @@ export class GraphReader {
     if (output === undefined || node.outputs.length !== 1 || node.inputs.length > 0) {
       throw new GraftError("model-invalid", "a constant has no inputs and one output");
     }
-    const tensor = readConstant(
-      [...node.attributes.values()].map(({ proto }) => proto),
-      {
-        tensor: (proto) => readTensor(proto, this.#external),
-        sparse: (proto) => readSparseTensor(proto, this.#external),
-      },
-    );
+    const tensor = readConstant(new Map([...node.attributes].map(([name, { proto }]) => [name, proto])), {
+      tensor: (proto) => readTensor(proto, this.#external),
+      sparse: (proto) => readSparseTensor(proto, this.#external),
+    });
     // Nobody outside has seen the value yet: it may still learn its type.
     frame.sink.initializers.set(Object.assign(output, { dtype: tensor.dtype, shape: tensor.shape }), tensor);
     this.#constants.set(output, tensor);

@@ -5,6 +5,10 @@ import { type Graph, verify } from "../graph/index.ts";
 export type Pass = (graph: Graph) => Graph;
 
 /** Runs passes in order. With `checked`, the graph is verified after each. Throws what a pass or the verifier throws. */
-export function runPasses(graph: Graph, passes: readonly Pass[], { checked = false } = {}): Graph {
+export function runPasses(
+  graph: Graph,
+  passes: readonly Pass[],
+  { checked = false }: { readonly checked?: boolean } = {},
+): Graph {
   return passes.reduce((current, pass) => (checked ? verify(pass(current)) : pass(current)), graph);
 }

@@ -27,7 +27,11 @@ export function arrayOfTensor(tensor: Tensor): KnownArray | undefined {
   if (tensor.data.length > mostElements || !isReadable(tensor.dtype)) return undefined;
   const numbers = numbersOf(tensor);
   const isExact = exactness[tensor.dtype];
-  return { dtype: tensor.dtype, shape: tensor.shape, values: isExact ? numbers.map((each) => (isExact(each) ? each : null)) : numbers };
+  return {
+    dtype: tensor.dtype,
+    shape: tensor.shape,
+    values: isExact ? numbers.map((each) => (isExact(each) ? each : null)) : numbers,
+  };
 }
 
 /** 64-bit integers that a double holds without loss. Largest and smallest int64 ("to the end") count: they come back as such. */

@@ -1,12 +1,15 @@
 /** @file Shapes of operators that hold graphs: what their graphs' outputs are, whichever way the run goes. */
 import type { Application, ControlOperators, Node, Operator, OperatorNode, Value, ValueType } from "../graph/index.ts";
 import { type Dimension, GraftError, type Shape } from "../tensor/index.ts";
-import { inputAt, type ShapeRules } from "./rule.ts";
+import { inputAt, type Known, type ShapeRules } from "./rule.ts";
 
 /** The graphs' own values must be typed already; `inferShapes` types them with what `bodyInputs` says. */
 export const controlShapes: ShapeRules<ControlOperators> = {
-  If: ({ attributes: { thenBranch, elseBranch } }) => {
+  If: (application, known) => {
+    const { thenBranch, elseBranch } = application.attributes;
     expectCount(elseBranch.outputs, thenBranch.outputs.length, "the else branch's outputs");
+    const skipped = otherBranch(application, known);
+    if (skipped !== undefined) return (skipped === 0 ? elseBranch : thenBranch).outputs;
     return thenBranch.outputs.map((output, index) => either(output, elseBranch.outputs[index]));
   },
   // State goes round as it came in or as the body leaves it; every further output gathers a row each iteration.
@@ -55,13 +58,17 @@ export interface Body {
   readonly carried: readonly (readonly [input: number, output: number])[];
   /** The input that is true whenever the graph runs at all. */
   readonly alwaysTrue: number | undefined;
+  /** Which of the node's graphs, in the order of its attributes, is known never to run. What it says need not make sense. */
+  readonly neverRuns: number | undefined;
 }
 
-const noInputs: Body = { inputs: [], carried: [], alwaysTrue: undefined };
+const noInputs: Body = { inputs: [], carried: [], alwaysTrue: undefined, neverRuns: undefined };
 
-const bodies: { readonly [K in Operator]?: (application: Application<K>) => Body } = {
+const bodies: { readonly [K in Operator]?: (application: Application<K>, known: Known) => Body } = {
+  If: (application, known) => ({ ...noInputs, neverRuns: otherBranch(application, known) }),
   // (iteration, condition, state …) → (condition, state …, a row of each further output)
   Loop: ({ inputs: [, condition, ...state] }) => ({
+    ...noInputs,
     inputs: [{ dtype: "int64", shape: undefined }, { dtype: "bool", shape: condition?.shape }, ...state.map(typeOf)],
     carried: state.map((_, index) => [index + 2, index + 1]),
     alwaysTrue: 1,
@@ -70,22 +77,28 @@ const bodies: { readonly [K in Operator]?: (application: Application<K>) => Body
   Scan: ({ inputs, attributes: { numScanInputs, scanInputAxes } }) => {
     const states = inputs.length - numScanInputs;
     return {
+      ...noInputs,
       inputs: inputs.map((input, index) =>
         index < states ? typeOf(input) : rowOf(typeOf(input), scanInputAxes?.[index - states] ?? 0),
       ),
       carried: Array.from({ length: Math.max(states, 0) }, (_, index) => [index, index]),
-      alwaysTrue: undefined,
     };
   },
 };
 
 /** What a node hands to the graphs it holds; nothing for operators we do not know. */
-export function bodyOf(node: Node): Body {
-  return node.kind === "foreign" ? noInputs : bodyOfOperator(node);
+export function bodyOf(node: Node, known: Known): Body {
+  return node.kind === "foreign" ? noInputs : bodyOfOperator(node, known);
 }
 
-function bodyOfOperator<K extends Operator>(node: OperatorNode<K>): Body {
-  return bodies[node.operator]?.(node) ?? noInputs;
+function bodyOfOperator<K extends Operator>(node: OperatorNode<K>, known: Known): Body {
+  return bodies[node.operator]?.(node, known) ?? noInputs;
+}
+
+/** The branch that a known condition leaves out: 0 for the first, 1 for the second. */
+function otherBranch({ inputs }: Application<"If">, known: Known): number | undefined {
+  const [condition] = known.elementsOf(inputs[0]) ?? [];
+  return typeof condition === "number" ? (condition === 0 ? 0 : 1) : undefined;
 }
 
 function typeOf(value: Value | undefined): ValueType {

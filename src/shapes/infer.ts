@@ -2,6 +2,7 @@
 import {
   describeNode,
   type Graph,
+  mapGraph,
   mapSubgraphs,
   type Node,
   subgraphsOf,
@@ -124,8 +125,10 @@ class GraphInference {
    * sizes that turned out to change; then without a shape, which always holds.
    */
   #bodies(node: Node, depth: number): Node {
-    const { inputs, carried, alwaysTrue } = bodyOf(node);
+    const { inputs, carried, alwaysTrue, neverRuns } = bodyOf(node, this.known);
+    let position = 0;
     return mapSubgraphs(node, (graph) => {
+      if (position++ === neverRuns) return mapGraph(graph, (value) => this.#current(value));
       let types = depth < deepestGuess ? inputs : withoutShapes(inputs, carried);
       for (let attempt = 1; ; attempt++) {
         const body = this.scope(graph, types, depth + 1, alwaysTrue);

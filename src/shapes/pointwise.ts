@@ -12,7 +12,8 @@ export function sameAsInput(application: Application): readonly ValueType[] {
 
 function broadcast(application: Application, dtype?: DType): readonly ValueType[] {
   const shape = broadcastShapes(application.inputs.map((_, index) => inputAt(application, index).shape));
-  return [{ dtype: dtype ?? inputAt(application, 0).dtype, shape }];
+  const known = application.inputs.find((input) => input?.dtype !== undefined)?.dtype;
+  return [{ dtype: dtype ?? known, shape }];
 }
 
 const unary: ShapeRule<Operator> = (application) => sameAsInput(application);

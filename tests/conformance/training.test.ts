@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import { readModel, writeModel, onnxModelOf } from "../../src/onnx/index.ts";
 import { nodeRuntime } from "../../src/node.ts";
+import { onnxModelOf, readModel, writeModel } from "../../src/onnx/index.ts";
 import { inferShapes } from "../../src/shapes/index.ts";
 import { float32, numbersOf, type Tensor, tensorOf } from "../../src/tensor/index.ts";
 import { readNpz } from "../../src/testing/index.ts";

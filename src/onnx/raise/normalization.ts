@@ -23,17 +23,20 @@ const softmaxOverOneAxis: Raiser = (step) => {
   step.insertAfter(0, "Reshape", (inner) => [inner, shape]);
 };
 
-/** BatchNormalization 9 dropped statistics per element; 14 says training by an attribute, where outputs said it before. */
+/** BatchNormalization 9 knows no statistics per element any more. */
 const withoutSpatial: Raiser = (step) => {
   const spatial = step.take("spatial")?.i ?? 1n;
   if (spatial !== 1n) throw step.refuse("with statistics per element (spatial = 0) has no newer form");
 };
+
+/** BatchNormalization 14 says that it trains, where giving more than one output said so before. */
 const trainingByAttribute: Raiser = (step) => {
   const { node, place } = step;
-  if (node.outputs.slice(1).some((output) => place.isUsed(output))) {
-    throw step.refuse("in training mode has no newer form");
+  if (node.outputs.slice(3).some((output) => place.isUsed(output))) {
+    throw step.refuse("with saved statistics has no newer form");
   }
-  node.outputs = node.outputs.slice(0, 1);
+  if (node.outputs.length > 1) step.set("training_mode", "int", 1);
+  node.outputs = node.outputs.slice(0, 3);
 };
 
 /** GroupNormalization 21: scale and bias per channel, where they were per group: each repeated for its group's channels. */

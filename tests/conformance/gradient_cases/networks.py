@@ -74,8 +74,6 @@ net("regnety_002", timm_model("regnety_002"), script=True)
 net("regnetz_005", timm_model("regnetz_005"))
 net("nf_regnet_b0", timm_model("nf_regnet_b0"))
 net("convmixer", lambda: timm_class("convmixer", "ConvMixer")(32, 3, kernel_size=5, patch_size=4, num_classes=4), script=True)
-net("poolformer", timm_model("poolformer_s12", layers=(1, 1, 1, 1), embed_dims=(16, 32, 48, 64)), script=True)
-net("caformer", timm_model("caformer_s18", depths=(1, 1, 1, 1), dims=(16, 32, 64, 64)))
 net("edgenext_xx_small", timm_model("edgenext_xx_small"))
 net("mobilevit_xxs", timm_model("mobilevit_xxs"))
 net("mobilevitv2_050", timm_model("mobilevitv2_050"))
@@ -94,15 +92,7 @@ net("ese_vovnet19b_slim_dw", timm_model("ese_vovnet19b_slim_dw"))
 net("dla46_c", timm_model("dla46_c"))
 net("pvt_v2_b0", timm_model("pvt_v2_b0"))
 net("pit_tiny", timm_model("pit_ti_224", img_size=64))
-net("mixer", timm_model("mixer_s16_224", img_size=64, embed_dim=48, num_blocks=2))
-net("resmlp", timm_model("resmlp_12_224", img_size=64, embed_dim=48, num_blocks=2))
-net("gmlp", timm_model("gmlp_ti16_224", img_size=64, embed_dim=48, num_blocks=2))
-net("levit", timm_model("levit_128s"))
-net("tiny_vit_5m", timm_model("tiny_vit_5m_224", img_size=64))
 net("davit", timm_model("davit_tiny", depths=(1, 1, 1, 1), embed_dims=(16, 32, 48, 64), num_heads=(1, 2, 3, 4)))
-net("focalnet", timm_model("focalnet_tiny_srf", depths=(1, 1, 1, 1), embed_dim=16))
-net("gcvit", timm_model("gcvit_xxtiny", depths=(1, 1, 1, 1), embed_dim=16, num_heads=(1, 2, 2, 2), img_size=224), size=224, batch=1)
-net("twins", timm_model("twins_svt_small", depths=(1, 1, 1, 1), embed_dims=(16, 32, 48, 64), num_heads=(1, 2, 3, 4), img_size=64))
 net("res2net", timm_model("res2net50d", layers=(1, 1, 1, 1), channels=(16, 16, 24, 32)))
 net("vgg_bn", lambda: plain_vgg(), script=True)
 
@@ -111,6 +101,30 @@ def timm_class(module, name):
     from importlib import import_module
 
     return getattr(import_module(f"timm.models.{module}"), name)
+
+
+def of_class(module, name, **options):
+    """For models whose timm builder fixes the very numbers that make them large; classes are given by name."""
+
+    def make():
+        found = {
+            key: [timm_class(module, one) for one in value] if isinstance(value, list) else timm_class(module, value)
+            for key, value in options.items()
+            if key in ("block_layer", "token_mixers", "mlp_layer", "norm_layers")
+        }
+        return timm_class(module, name)(**(options | found), num_classes=4)
+
+    return make
+
+
+quarter = dict(depths=(1, 1, 1, 1), dims=(16, 32, 64, 64))
+net("poolformer", of_class("metaformer", "MetaFormer", **quarter, token_mixers=["Pooling"] * 4), script=True)
+net("caformer", of_class("metaformer", "MetaFormer", **quarter, token_mixers=["SepConv", "SepConv", "Attention", "Attention"]))
+mixer = dict(img_size=64, patch_size=16, num_blocks=2, embed_dim=48)
+net("mixer", of_class("mlp_mixer", "MlpMixer", **mixer))
+net("resmlp", of_class("mlp_mixer", "MlpMixer", **mixer, block_layer="ResBlock"))
+net("focalnet", of_class("focalnet", "FocalNet", depths=(1, 1, 1, 1), embed_dim=16))
+net("tiny_vit", of_class("tiny_vit", "TinyVit", depths=(1, 1, 1, 1), embed_dims=(16, 32, 64, 64), num_heads=(1, 2, 2, 2), window_sizes=(7, 7, 7, 7)))
 
 
 def resnet(block, **options):
