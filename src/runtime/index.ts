@@ -4,7 +4,6 @@ export type {
   Device,
   Executable,
   Feeds,
-  Optimization,
   Port,
   Runtime,
   StatePair,
