@@ -237,9 +237,7 @@ export function describeRuntime(
       test("an unknown one", async () => {
         const failure = await at({ x, w, learningRate: x });
         expect(failure).toMatchObject({ code: "usage", path: ['input "learningRate"'] });
-        expect(failure.message).toMatchInlineSnapshot(
-          `"input "learningRate": there is no such input; expected x, w"`,
-        );
+        expect(failure.message).toMatchInlineSnapshot(`"input "learningRate": there is no such input; expected x, w"`);
       });
 
       test("another type", async () => {
