@@ -90,7 +90,8 @@ function scaled(size: Dimension, factor: Dimension): Dimension {
   if (factor === 1) return size;
   if (typeof size !== "number" || typeof factor !== "number") return null;
   if (!(factor > 0)) throw new GraftError("model-invalid", "a scale must be positive", { actual: String(factor) });
-  return Math.floor(size * factor);
+  // In float32, as the run computes it: 5 · 2.6 is 13 there, and less in float64.
+  return Math.floor(Math.fround(size * factor));
 }
 
 /** The smallest or largest of the scales for all axes, sizes rounded half up (onnx/docs/Operators.md, Resize). */

@@ -16,10 +16,15 @@ export interface AxisSlice {
  */
 export function clampSlice(size: number, start: number, end: number, step: number): AxisSlice {
   if (step === 0) throw new GraftError("model-invalid", "a slice needs a step other than 0");
+  if (size === 0) return { start: 0, step, count: 0 };
   const [lowest, highest] = step > 0 ? [0, size] : [-1, size - 1];
-  const clamp = (bound: number) => Math.min(Math.max(bound < 0 ? bound + size : bound, lowest), highest);
-  const first = clamp(start);
-  return { start: Math.max(first, 0), step, count: Math.max(Math.ceil((clamp(end) - first) / step), 0) };
+  const clamp = (bound: number, from: number) => Math.min(Math.max(bound < 0 ? bound + size : bound, from), highest);
+  const isToTheEnd = end === 2 ** 31 - 1 || end >= 2 ** 63;
+  // Unlike NumPy's, a start before the first element is the first element even for steps backward.
+  const first = clamp(start, 0);
+  // As ONNX Runtime has it, INT_MAX means the end that the step leads to: the front, for steps backward.
+  const last = step < 0 && isToTheEnd ? -1 : clamp(end, lowest);
+  return { start: first, step, count: Math.max(Math.ceil((last - first) / step), 0) };
 }
 
 /** Starts, ends, axes and steps of a Slice, as far as they are known. */
@@ -73,7 +78,6 @@ function slicedSize(size: Dimension, start: Dimension, end: Dimension, step: Dim
   if (forward && (end === size || (typeof end === "number" && end >= everything))) return size;
   if (typeof start !== "number" || typeof end !== "number" || typeof step !== "number") return null;
   if (typeof size === "number") return clampSlice(size, start, end, step).count;
-  // Bounds on the same side of an axis whose size nobody knows may still meet in nothing.
-  const sameSide = start < 0 === end < 0;
-  return sameSide && (step > 0 ? end <= start : end >= start) ? 0 : null;
+  // Clamped alike, bounds on the same side stay in order whatever the size is.
+  return step > 0 && start < 0 === end < 0 && end <= start ? 0 : null;
 }

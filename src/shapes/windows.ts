@@ -35,9 +35,12 @@ interface AxisGeometry {
  * The windows of a Conv or a pool over an input of `spatial` sizes (the shape without batch and channels).
  *
  * With e = (k − 1)·dilation + 1, a window's extent (onnx/docs/Operators.md, MaxPool):
- * - NOTSET, VALID: ⌊(size + begin + end − e) / stride⌋ + 1 windows; with `ceil_mode` ⌈…⌉ + 1, less one when the last
- *   would start beyond the input and its begin padding, as ONNX Runtime and PyTorch have it;
+ * - NOTSET: ⌊(size + begin + end − e) / stride⌋ + 1 windows; with `ceil_mode` ⌈…⌉ + 1, less one when the last would
+ *   start beyond the input and its begin padding, as ONNX Runtime and PyTorch have it;
+ * - VALID: ⌊(size − e) / stride⌋ + 1 windows, whatever `ceil_mode` is;
  * - SAME_*: ⌈size / stride⌉ windows, and as much padding as they need; an odd rest goes to the end (UPPER) or begin (LOWER).
+ *
+ * (ONNX Runtime pools with SAME_* and dilations differently: it leaves the dilation out of the padding.)
  *
  * Throws "model-invalid" on lists of the wrong length, sizes below one, and windows larger than the padded input.
  */
