@@ -60,9 +60,14 @@ function dependentsOf(nodes: readonly Node[], wanted: readonly Value[]): Readonl
   const dependent = new Set(wanted);
   for (const node of nodes) {
     if (!usesOf(node).some((use) => dependent.has(use))) continue;
-    for (const output of definitionsOf(node)) if (isFloating(output.dtype)) dependent.add(output);
+    for (const output of definitionsOf(node)) if (mayBeFloating(output)) dependent.add(output);
   }
   return dependent;
+}
+
+/** A value of unknown type counts: it may be a sequence of floating-point tensors, and no path may end unnoticed. */
+function mayBeFloating({ dtype }: Value): boolean {
+  return dtype === undefined || isFloating(dtype);
 }
 
 function reaches(nodes: readonly Node[], value: Value, seeds: ReadonlyMap<Value, Value>): boolean {

@@ -30,6 +30,8 @@ import {
 import { Guesses } from "./raise/guess.ts";
 import { isIgnorable } from "./raise/newer.ts";
 import { raise } from "./raise/raise.ts";
+import { type Splits, sliceOfSplit } from "./raise/sequence.ts";
+import type { Sequences } from "./raise/sequences.ts";
 import type { Place } from "./raise/step.ts";
 import type { Frame, HeldAttribute, RawNode, Sink } from "./raw-node.ts";
 import { isExternal, readSparseTensor, readTensor } from "./tensors.ts";
@@ -44,6 +46,8 @@ export class GraphReader {
   /** Values that some node, graph or function uses. */
   readonly #used: Set<Value> = new Set();
   readonly #guesses = new Guesses();
+  readonly #splits: Splits = new Map();
+  readonly #sequences: Sequences = new Map();
   /** The newest version of ONNX's own operator set that any node was written for. */
   newestOpset = 0;
   /** Other domains' versions, as foreign nodes ask for them. */
@@ -159,6 +163,7 @@ export class GraphReader {
     else if (node.operator === "Constant") this.#constant(node, frame);
     else {
       this.newestOpset = Math.max(this.newestOpset, node.version);
+      sliceOfSplit(node, this.#place(frame), this.#splits);
       raise(node, this.#place(frame));
     }
   }
@@ -166,6 +171,7 @@ export class GraphReader {
   #place(frame: Frame): Place {
     return {
       constantOf: (value) => (value === undefined ? undefined : this.#constants.get(value)),
+      sequences: this.#sequences,
       dtypeOf: (value) => this.#guesses.dtypeOf(value),
       rankOf: (value) => this.#guesses.rankOf(value),
       isUsed: (value) => value !== undefined && this.#used.has(value),

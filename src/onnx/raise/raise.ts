@@ -6,6 +6,7 @@ import { normalizationSteps } from "./normalization.ts";
 import { pointwiseSteps } from "./pointwise.ts";
 import { reductionSteps } from "./reduction.ts";
 import { samplingSteps } from "./sampling.ts";
+import { readThroughSequence } from "./sequences.ts";
 import { type Place, Step, type Steps } from "./step.ts";
 
 /**
@@ -38,6 +39,7 @@ export function raise(node: RawNode, place: Place): void {
     raiser(step);
     at = since;
   }
+  readThroughSequence(step);
   place.emit(node);
   for (const each of step.after) place.emit(each);
 }

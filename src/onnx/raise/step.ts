@@ -5,10 +5,12 @@ import { writeAttribute } from "../attributes.ts";
 import { integers } from "../constants.ts";
 import type { AttributeProto } from "../proto/onnx_pb.ts";
 import type { HeldAttribute, RawNode } from "../raw-node.ts";
+import type { Sequences } from "./sequences.ts";
 
 /** Where a node is raised: what is known of its values, and where helpers go. */
 export interface Place {
   constantOf(value: Value | undefined): Tensor | undefined;
+  readonly sequences: Sequences;
   dtypeOf(value: Value | undefined): DType | undefined;
   rankOf(value: Value | undefined): number | undefined;
   isUsed(value: Value | undefined): boolean;
