@@ -1,7 +1,14 @@
 /** @file Reads NumPy's .npz archives (numpy.lib.format, and the zip format without its 64-bit extension). */
 import { readFileSync } from "node:fs";
 import { inflateRawSync } from "node:zlib";
-import { type DType, elementCount, type NumericTensor, storageOf } from "../tensor/index.ts";
+import {
+  type DType,
+  elementCount,
+  type NumericTensor,
+  storageOf,
+  stridesOf,
+  type TypedArray,
+} from "../tensor/index.ts";
 
 /** NumPy's type codes, with their byte order where they have one. */
 const dtypes: { readonly [code: string]: Exclude<DType, "string"> } = {
@@ -53,9 +60,25 @@ function readNpy(file: Buffer, place: string): NumericTensor {
     .filter((size) => size.trim() !== "")
     .map(Number);
   if (dtype === undefined) throw new Error(`${place}: type ${code} is not read`);
-  const isColumnMajor = header.includes("'fortran_order': True") && shape.filter((size) => size > 1).length > 1;
-  if (isColumnMajor) throw new Error(`${place}: column-major order is not read`);
   // A copy, because a typed array must start at a multiple of its element's width.
   const bytes = new Uint8Array(file.subarray(start));
-  return { dtype, shape, data: new (storageOf(dtype))(bytes.buffer, 0, elementCount(shape)) };
+  const data = new (storageOf(dtype))(bytes.buffer, 0, elementCount(shape));
+  return { dtype, shape, data: header.includes("'fortran_order': True") ? rowMajor(data, shape) : data };
+}
+
+/** Elements that come with the first axis running fastest, as ours do with the last. */
+function rowMajor(data: TypedArray, shape: readonly number[]): TypedArray {
+  const strides = stridesOf([...shape].reverse()).reverse();
+  const ordered = data.slice();
+  const position = new Array<number>(shape.length).fill(0);
+  for (let index = 0; index < data.length; index++) {
+    const element = data[position.reduce((sum, at, axis) => sum + at * (strides[axis] ?? 0), 0)];
+    if (element !== undefined) ordered[index] = element;
+    for (let axis = shape.length - 1; axis >= 0; axis--) {
+      const next = (position[axis] ?? 0) + 1;
+      position[axis] = next % (shape[axis] ?? 1);
+      if (next < (shape[axis] ?? 1)) break;
+    }
+  }
+  return ordered;
 }
