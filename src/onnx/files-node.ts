@@ -2,6 +2,7 @@
 import { open, readFile, rename, stat, unlink } from "node:fs/promises";
 import { dirname } from "node:path";
 import { GraftError } from "../tensor/index.ts";
+import { externalDataBeside } from "./external-data-node.ts";
 import type { OnnxModel } from "./model.ts";
 import { readModel } from "./read.ts";
 import { writeModel } from "./write.ts";
@@ -28,7 +29,7 @@ export async function readModelFile(path: string): Promise<OnnxModel> {
     });
   }
   const bytes = await readFile(path);
-  return readModel(bytes, { path });
+  return readModel(bytes, { path, externalData: externalDataBeside(path) });
 }
 
 /**

@@ -30,7 +30,6 @@ import {
 import { Guesses } from "./raise/guess.ts";
 import { isIgnorable } from "./raise/newer.ts";
 import { raise } from "./raise/raise.ts";
-import { type Splits, sliceOfSplit } from "./raise/sequence.ts";
 import type { Sequences } from "./raise/sequences.ts";
 import type { Place } from "./raise/step.ts";
 import type { Frame, HeldAttribute, RawNode, Sink } from "./raw-node.ts";
@@ -46,7 +45,6 @@ export class GraphReader {
   /** Values that some node, graph or function uses. */
   readonly #used: Set<Value> = new Set();
   readonly #guesses = new Guesses();
-  readonly #splits: Splits = new Map();
   readonly #sequences: Sequences = new Map();
   /** The newest version of ONNX's own operator set that any node was written for. */
   newestOpset = 0;
@@ -163,7 +161,6 @@ export class GraphReader {
     else if (node.operator === "Constant") this.#constant(node, frame);
     else {
       this.newestOpset = Math.max(this.newestOpset, node.version);
-      sliceOfSplit(node, this.#place(frame), this.#splits);
       raise(node, this.#place(frame));
     }
   }
@@ -241,12 +238,17 @@ export class GraphReader {
   /** `undefined` when an attribute is beyond the vocabulary. */
   #known<K extends Operator>(raw: RawNode, operator: K): Node | undefined {
     const schemas = schemaOf(operator).attributes;
-    const left = new Map(raw.attributes);
-    const attributes: Record<string, unknown> = {};
-    for (const key in schemas) {
+    const names = new Map<string, keyof typeof schemas>();
+    for (const key in schemas) names.set(schemas[key].name, key);
+    for (const [name, { proto }] of raw.attributes) {
+      if (!names.has(name) && !isIgnorable(operator, name, proto)) return undefined;
+    }
+    const attributes: Partial<Record<keyof typeof schemas, unknown>> = {};
+    // Graphs last: none is read before it is certain that the node is known, or it would be read twice.
+    const isGraph = (key: keyof typeof schemas) => schemas[key].kind === "graph";
+    for (const key of [...names.values()].sort((a, b) => Number(isGraph(a)) - Number(isGraph(b)))) {
       const schema = schemas[key];
-      const held = left.get(schema.name);
-      left.delete(schema.name);
+      const held = raw.attributes.get(schema.name);
       if (held === undefined) {
         if (schema.required) throw new GraftError("model-invalid", `attribute "${schema.name}" is missing`);
         attributes[key] = schema.fallback;
@@ -259,7 +261,6 @@ export class GraphReader {
       if (value === beyondVocabulary) return undefined;
       attributes[key] = value;
     }
-    for (const [name, { proto }] of left) if (!isIgnorable(operator, name, proto)) return undefined;
     const node: OperatorNode<K> = {
       kind: "operator",
       operator,

@@ -56,7 +56,7 @@ export function writeValueInfo(value: Value, kept: ValueInfoProto | undefined): 
 }
 
 function writeType(value: Value): TypeProto | undefined {
-  if (value.opaqueType !== undefined) return fromBinary(TypeProtoSchema, value.opaqueType);
+  if (value.dtype === undefined && value.opaqueType !== undefined) return fromBinary(TypeProtoSchema, value.opaqueType);
   if (value.dtype === undefined && value.shape === undefined) return undefined;
   const tensor = create(TypeProto_TensorSchema, { elemType: value.dtype === undefined ? 0 : codeOfDType(value.dtype) });
   if (value.shape !== undefined) {
