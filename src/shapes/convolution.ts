@@ -1,11 +1,22 @@
 /** @file Shapes of convolutions: batch, the weight's channels, and one size per spatial axis. */
 import type { ConvolutionOperators } from "../graph/index.ts";
 import { type Dimension, GraftError, type Shape, showShape } from "../tensor/index.ts";
-import { multiplyDimensions } from "./dimension.ts";
-import { expectRank, inputAt, type ShapeRules, typed, unify, unknownOfRank } from "./rule.ts";
+import { multiplyDimensions, quotientOf } from "./dimension.ts";
+import { expectRank, inputAt, integersOf, type ShapeRules, shapeFrom, typed, unify, unknownOfRank } from "./rule.ts";
 import { transposedWindowGeometry, windowGeometry } from "./windows.ts";
 
 export const convolutionShapes: ShapeRules<ConvolutionOperators> = {
+  // x [N, C·∏ block, windows], image [d], block [d] → [N, C, …image]
+  Col2Im: (application, known) => {
+    const x = inputAt(application, 0);
+    const [batch = null, columns = null] = expectRank(x, "Col2Im's input", 3) ?? [];
+    const image = shapeFrom(application.inputs[1], known);
+    const block = integersOf(application.inputs[2], known);
+    const rank = image?.length ?? block?.length;
+    if (rank === undefined) return [typed(x, undefined)];
+    const channels = columns === null || block === undefined ? null : quotientOf([columns], block);
+    return [typed(x, [batch, channels, ...(image ?? unknownOfRank(rank))])];
+  },
   // x [N, C, …], w [M, C / group, …] → [N, M, …]
   Conv: (application) => {
     const { attributes } = application;
