@@ -1,10 +1,9 @@
 /** @file Derivatives of pools. Windows are convolutions by fixed kernels, so that their adjoints spread gradients back. */
-import type { Builder, PoolingOperators, Value } from "../graph/index.ts";
-import { numericTypeOf } from "../graph/index.ts";
+import { type Builder, numericTypeOf, type PoolingOperators, type Value } from "../graph/index.ts";
 import { elementCount, int64Vector, tensorOf } from "../tensor/index.ts";
 import { by, type GradientRules, inputAt, type Step } from "./rule.ts";
 import { filled, range, reshapeLike, reshapeTo, sizesOf } from "./sizes.ts";
-import { at, correlate, singleChannel, spread, type Window, windowOf } from "./window.ts";
+import { at, correlate, places, singleChannel, spread, type Window, windowOf } from "./window.ts";
 
 /** A kernel of ones, `[1, 1, …kernel]`. */
 function ones(build: Builder, { kernel }: Window, like: Value): Value {
@@ -16,13 +15,6 @@ function ones(build: Builder, { kernel }: Window, like: Value): Value {
       range(elementCount(shape)).map(() => 1),
     ),
   );
-}
-
-/** K kernels, each with a single one at its own place in the window, `[K, 1, …kernel]`. */
-function places(build: Builder, { kernel }: Window, like: Value): Value {
-  const count = elementCount(kernel);
-  const identity = range(count * count).map((index) => (index % (count + 1) === 0 ? 1 : 0));
-  return build.constant(tensorOf(numericTypeOf(like), [count, 1, ...kernel], identity));
 }
 
 /** The adjoint of summing over windows: x[i] = Σ of dy over the windows that contain i, with the shape of `x`. */

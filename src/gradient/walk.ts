@@ -139,7 +139,7 @@ function stepOf<K extends Operator>(
     },
     wants(index) {
       const input = node.inputs[index];
-      return input !== undefined && dependent.has(input) && isFloating(input.dtype);
+      return input !== undefined && dependent.has(input) && mayBeFloating(input);
     },
     differentiate: (inner, seeds, wanted) => backpropagate(build, inner, seeds, wanted),
   };

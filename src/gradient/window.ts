@@ -1,5 +1,5 @@
 /** @file Windows: how kernels slide over a map, in one to three dimensions, and the two convolutions that are adjoint. */
-import type { Builder, Value } from "../graph/index.ts";
+import { type Builder, numericTypeOf, type Value } from "../graph/index.ts";
 import {
   type TransposedWindowAttributes,
   transposedWindowGeometry,
@@ -7,7 +7,7 @@ import {
   type WindowGeometry,
   windowGeometry,
 } from "../shapes/index.ts";
-import { type Dimension, GraftError, type Shape, showShape } from "../tensor/index.ts";
+import { type Dimension, elementCount, GraftError, type Shape, showShape, tensorOf } from "../tensor/index.ts";
 import { rankOf } from "./rule.ts";
 import { range, reshapeTo, sizesOf } from "./sizes.ts";
 
@@ -27,7 +27,7 @@ export interface Window {
 }
 
 /** The windows of a convolution or a pool from `map` to `result`, both `[batch, channels, …spatial]`. */
-export function windowOf(attributes: WindowAttributes, map: Value, result: Value): Window {
+export function windowOf(attributes: WindowAttributes, map: Value, result?: Value): Window {
   const geometry = windowGeometry(spatialShape(map), attributes);
   const fits = (stride: number) => stride === 1 && !attributes.ceilMode;
   return placed(geometry, map, result, (end, axis) => (fits(at(geometry.strides, axis)) ? end : undefined));
@@ -43,7 +43,7 @@ export function transposedWindowOf(attributes: TransposedWindowAttributes, x: Va
 function placed(
   geometry: WindowGeometry,
   map: Value,
-  result: Value,
+  result: Value | undefined,
   otherwise: (end: number, axis: number) => number | undefined,
 ): Window {
   const { strides, dilations, pads } = geometry;
@@ -53,7 +53,7 @@ function placed(
   const declaredEnds = numbers(pads.slice(rank), "the padding follows from it", map);
   const extents = extentsOf({ kernel, dilations });
   const exact = range(rank).map((axis) => {
-    const [size, count] = [map.shape?.[axis + 2], result.shape?.[axis + 2]];
+    const [size, count] = [map.shape?.[axis + 2], result?.shape?.[axis + 2]];
     if (typeof size !== "number" || typeof count !== "number") return otherwise(at(declaredEnds, axis), axis);
     return (count - 1) * at(strides, axis) + at(extents, axis) - size - at(begins, axis);
   });
@@ -176,6 +176,13 @@ function cropEnds(build: Builder, x: Value, ends: readonly number[]): Value {
     last,
     axes.map((axis) => axis + 2),
   );
+}
+
+/** K kernels, each with a single one at its own place in the window, `[K, 1, …kernel]`. */
+export function places(build: Builder, { kernel }: Window, like: Value): Value {
+  const count = elementCount(kernel);
+  const identity = range(count * count).map((index) => (index % (count + 1) === 0 ? 1 : 0));
+  return build.constant(tensorOf(numericTypeOf(like), [count, 1, ...kernel], identity));
 }
 
 /** The map as `N·C` maps of one channel, `[N·C, 1, …spatial]`. */

@@ -1,4 +1,4 @@
-/** @file Convolutions in one to three dimensions. */
+/** @file Convolutions in one to three dimensions, and the joining of windows to maps. */
 import { attribute, choice, optional, type Schemas, schema } from "../schema.ts";
 
 /** How padding is chosen: by `pads`, none at all, or so that the output has ⌈size / stride⌉ elements. */
@@ -16,6 +16,7 @@ export interface ConvolutionAttributes {
 }
 
 export interface ConvolutionOperators {
+  Col2Im: Pick<ConvolutionAttributes, "dilations" | "pads" | "strides">;
   Conv: ConvolutionAttributes;
   ConvTranspose: ConvolutionAttributes & {
     readonly outputPadding: readonly number[] | undefined;
@@ -33,6 +34,7 @@ const shared = {
 };
 
 export const convolutionSchemas: Schemas<ConvolutionOperators> = {
+  Col2Im: schema(3, 1, { dilations: shared.dilations, pads: shared.pads, strides: shared.strides }),
   Conv: schema([2, 3], 1, shared),
   ConvTranspose: schema([2, 3], 1, {
     ...shared,

@@ -40,26 +40,10 @@ function readElement(step: Step, source: RawNode): void {
     step.set("axis", "int", Number(axis));
     return;
   }
-  const sizes = step.place.constantOf(splitInput);
-  const bounds = boundsOf(position, sizes, splitInput === undefined);
-  if (bounds !== undefined) {
-    const [start, end] = bounds;
-    become(step, "Slice", [whole, step.ints([start], "starts"), step.ints([end], "ends"), step.ints([axis], "axes")]);
-  } else if (sizes === undefined && position >= 0 && step.place.rankOf(splitInput) === 1) {
-    const [starts, ends] = computedBounds(step, splitInput, position);
-    become(step, "Slice", [whole, starts, ends, step.ints([axis], "axes")]);
-  }
-}
-
-/** The same for sizes that the model computes: their sum up to the element, and with its own. */
-function computedBounds(step: Step, sizes: Value | undefined, position: number): readonly [Value, Value] {
-  const sumUpTo = (count: number, suffix: string) => {
-    const [zero, to] = [step.ints([0n], "first"), step.ints([BigInt(count)], `${suffix}_count`)];
-    const whole = step.before("Cast", [sizes], `${suffix}_sizes`, [["to", "int", 7]]);
-    const before = step.before("Slice", [whole, zero, to, zero], `${suffix}_before`);
-    return step.before("ReduceSum", [before, zero], suffix);
-  };
-  return [sumUpTo(position, "starts"), sumUpTo(position + 1, "ends")];
+  const bounds = boundsOf(position, step.place.constantOf(splitInput), splitInput === undefined);
+  if (bounds === undefined) return;
+  const [first, last] = bounds;
+  become(step, "Slice", [whole, step.ints([first], "starts"), step.ints([last], "ends"), step.ints([axis], "axes")]);
 }
 
 const end = 2n ** 63n - 1n;
