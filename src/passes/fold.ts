@@ -29,7 +29,11 @@ export function foldConstants(graph: Graph, { keep = [] }: FoldOptions = {}): Gr
   const computed = new Set(graph.nodes.flatMap(definitionsOf));
   // What is an output is never folded away.
   const guarded = { ...graph, outputs: [...graph.outputs, ...keep.filter((value) => computed.has(value))] };
-  const folded = foldKnownValues(removeIdentities(takeKnownBranches(guarded)), kept);
+  let folded = foldKnownValues(removeIdentities(guarded), kept);
+  // A branch taken may make known what the next condition asks for; each round takes one If at least.
+  for (let next = takeKnownBranches(folded); next !== folded; next = takeKnownBranches(folded)) {
+    folded = foldKnownValues(removeIdentities(next), kept);
+  }
   return { ...removeDeadNodes(folded), outputs: graph.outputs };
 }
 
@@ -114,9 +118,10 @@ function isOff(
   return known !== undefined && numbersOf(known)[0] === 0;
 }
 
-/** An If whose condition is a constant becomes the branch that it takes. */
+/** An If whose condition is a constant becomes the branch that it takes. The same graph where there is none. */
 function takeKnownBranches(graph: Graph): Graph {
-  if (!graph.nodes.some((node) => subgraphsOf(node).length > 0)) return graph;
+  const isKnown = (node: Node) => node.operator === "If" && node.inputs[0] && graph.initializers.has(node.inputs[0]);
+  if (!graph.nodes.some((node) => subgraphsOf(node).length > 0 && isKnown(node))) return graph;
   const initializers = new Map(graph.initializers);
   const nodes = graph.nodes.flatMap((node): readonly Node[] => {
     if (node.kind === "foreign" || node.operator !== "If") return [node];
