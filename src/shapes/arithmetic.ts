@@ -162,6 +162,13 @@ export const arithmetic: ElementRules<PointwiseOperators> = {
     return [x && like && converted(x, like)];
   },
   Ceil: unary(Math.ceil, true),
+  // Computing padding, TensorFlow's "same" clips at 0 from below.
+  Clip: (node, known) => {
+    const [x, low, high] = node.inputs.map((input) => known.arrayOf(input));
+    if (x === undefined || (node.inputs[1] && !low) || (node.inputs[2] && !high)) return [];
+    const raised = low === undefined ? x : calculate(maximum, [x, low], x.dtype);
+    return [raised && high ? calculate(minimum, [raised, high], x.dtype) : raised];
+  },
   Div: pointwise("Div"),
   Equal: pointwise("Equal"),
   Floor: unary(Math.floor, true),

@@ -38,6 +38,12 @@ describe("elements are followed through", () => {
     expect(elements(["N", 7], (b, _, s) => b.apply("Mod", [b.neg(s), b.ints([4])]))).toEqual([null, 1]);
   });
 
+  test("Clip, as padding is computed", () => {
+    const low = (b: Builder) => b.apply("Squeeze", [b.ints([0]), b.ints([0])]);
+    expect(elements([2, 7, "N"], (b, _, s) => b.apply("Clip", [b.sub(s, b.ints([5])), low(b)]))).toEqual([0, 2, null]);
+    expect(elements(["N"], (b, _, s) => b.apply("Clip", [s, low(b)]))).toEqual(["N"]);
+  });
+
   test("the choice that exporters make for Expand: -1 keeps the size", () => {
     const result = elements(["N", 1, 7], (b, _, s) => {
       const wanted = b.ints([-1, 5, -1]);
