@@ -47,10 +47,11 @@ export function backpropagate(
   }
 
   const gradients = new Map<Value, Value>();
+  const sources = sourcesOf(nodes, [...seeds.keys()]);
   for (const value of wanted) {
     const gradient = accumulated(build, contributions, value);
     if (gradient !== undefined) gradients.set(value, gradient);
-    else if (reaches(nodes, value, seeds)) gradients.set(value, build.zerosLike(value));
+    else if (sources.has(value)) gradients.set(value, build.zerosLike(value));
   }
   return gradients;
 }
@@ -70,9 +71,15 @@ function mayBeFloating({ dtype }: Value): boolean {
   return dtype === undefined || isFloating(dtype);
 }
 
-function reaches(nodes: readonly Node[], value: Value, seeds: ReadonlyMap<Value, Value>): boolean {
-  const dependent = dependentsOf(nodes, [value]);
-  return [...seeds.keys()].some((seeded) => dependent.has(seeded));
+/** The values that a seeded one depends on, in the same sense. */
+function sourcesOf(nodes: readonly Node[], seeded: readonly Value[]): ReadonlySet<Value> {
+  const sources = new Set(seeded);
+  for (let index = nodes.length - 1; index >= 0; index--) {
+    const node = nodes[index];
+    if (node === undefined || !definitionsOf(node).some((output) => sources.has(output))) continue;
+    for (const use of usesOf(node)) if (mayBeFloating(use)) sources.add(use);
+  }
+  return sources;
 }
 
 /** The sum of the gradients that have arrived at a value; from then on it is one. */
@@ -164,7 +171,6 @@ function blocked(nodes: readonly Node[], node: Node, dependent: ReadonlySet<Valu
     entry = usesOf(earlier).find((use) => dependent.has(use)) ?? entry;
   }
   return new GraftError("not-differentiable", `${node.operator} has no derivative: ${reason}`, {
-    path: [describeNode(node)],
     actual: `it on the path ${[entry?.name, ...path].filter(Boolean).join(" → ")}`,
     hint: "ask for gradients of values after it, or replace the operator",
   });
