@@ -254,14 +254,24 @@ def make_export(
     tolerance=1e-4,
 ):
     """`precise`: the judge works in float64, so that an expected gradient carries no rounding of its own."""
-    # The two exporters of one module get one seed: the same weights and inputs, so that only the graph differs.
-    torch.manual_seed(seed_of(re.sub("^dynamo_", "", name)))
-    module = module() if not isinstance(module, torch.nn.Module) else copy.deepcopy(module)
-    module.train(training)
-    with torch.no_grad():
-        randomise_statistics(module)
-    values = [make() if callable(make) else make for make in inputs]
-    names = [f"x{index}" for index in range(len(values))]
+    # A gradient that is zero but for rounding, or that float32 cannot give within the tolerance, judges nobody.
+    limit = (1e-3 if name.startswith("net_") else 1e-4) / 3
+    names = [f"x{index}" for index in range(len(inputs))]
+    best = None
+    for attempt in range(6 if precise else 1):
+        # The two exporters of one module get one seed: the same weights and inputs, so that only the graph differs.
+        torch.manual_seed(seed_of(re.sub("^dynamo_|script_", "", name)) + attempt)
+        answer = ask_torch(module, inputs, names, training, differentiate_inputs, precise)
+        vague = {key for key, apart in answer["strays"].items() if apart > limit}
+        largest = max(np.abs(value).max(initial=0) for value in answer["gradients"].values())
+        # Zeros stay zeros whatever is drawn; what strays for another reason stands on an edge, and the next draw may not.
+        on_edge = [key for key in vague if np.abs(answer["gradients"][key]).max() > 1e-6 * largest]
+        if best is None or len(vague) < len(best[1]):
+            best = (answer, vague)
+        if not on_edge:
+            break
+    answer, vague = best
+    module, values, y, dy = answer["module"], answer["values"], answer["y"], answer["dy"]
 
     buffer = io.BytesIO()
     exported = copy.deepcopy(module)
@@ -301,51 +311,51 @@ def make_export(
         )
         model = onnx.load_from_string(buffer.getvalue())
 
-    judge = copy.deepcopy(module)
-    points = [value.clone() for value in values]
+    present = {item.name for item in model.graph.initializer} | {value.name for value in model.graph.input}
+    gradients = {key: value for key, value in answer["gradients"].items() if key in present and key not in vague}
+    not_checked = [key for key in answer["gradients"] if key not in gradients]
+    feeds = {key: value.detach().numpy() for key, value in zip(names, values) if key in present}
+    operators, note = write_case(name, folder, model, feeds, y, dy, gradients, not_checked, JUDGE, tolerance)
+    if vague:
+        worst = max(vague, key=answer["strays"].get)
+        note += f" left out, as float32 strays: {len(vague)} of {len(answer['gradients'])}, most {worst} by {answer['strays'][worst]:.0e}"
+    return operators, note.strip()
+
+
+def ask_torch(module, inputs, names, training, differentiate_inputs, precise):
+    """Weights and inputs drawn anew, the answer to them, and by how much the same in float32 strays from it."""
+    module = module() if not isinstance(module, torch.nn.Module) else copy.deepcopy(module)
+    module.train(training)
+    with torch.no_grad():
+        randomise_statistics(module)
+    values = [make() if callable(make) else make for make in inputs]
+
+    def run(dtype, dy):
+        judge = copy.deepcopy(module).to(dtype)
+        points = [value.clone().to(dtype) if value.is_floating_point() else value for value in values]
+        for value in points:
+            if value.is_floating_point() and differentiate_inputs:
+                value.requires_grad_(True)
+        y = judge(*points)
+        if dy is None:
+            dy = torch.randn(y.shape)
+        (y * dy.to(y.dtype)).sum().backward()
+        leaves = [*zip(names, points), *judge.named_parameters()]
+        gradients = {
+            key: (value.grad if value.grad is not None else torch.zeros_like(value)).numpy()
+            for key, value in leaves
+            if value.requires_grad
+        }
+        return y.detach().numpy(), dy, gradients
+
+    y, dy, gradients = run(torch.float64 if precise else torch.float32, None)
+    strays = {}
     if precise:
-        judge = judge.double()
-        points = [value.double() if value.is_floating_point() else value for value in points]
-    for value in points:
-        if value.is_floating_point() and differentiate_inputs:
-            value.requires_grad_(True)
-    y = judge(*points)
-    dy = torch.randn(y.shape, generator=torch.Generator().manual_seed(seed_of(name)))
-    (y * dy.to(y.dtype)).sum().backward()
-
-    present = {item.name for item in model.graph.initializer}
-    fed = {value.name for value in model.graph.input}
-    gradients, not_checked = {}, []
-    for key, value in [*zip(names, points), *judge.named_parameters()]:
-        if not value.requires_grad:
-            continue
-        if key not in present and key not in fed:
-            not_checked.append(key)
-        else:
-            gradients[key] = (value.grad if value.grad is not None else torch.zeros_like(value)).numpy()
-    feeds = {key: value.detach().numpy() for key, value in zip(names, values) if key in fed}
-    operators, note = write_case(
-        name, folder, model, feeds, y.detach().numpy(), dy.numpy(), gradients, not_checked, JUDGE, tolerance
-    )
-    if precise:
-        note = " ".join(filter(None, [note, rounding(module, names, values, dy, gradients)]))
-    return operators, note
-
-
-def rounding(module, names, values, dy, gradients):
-    """How far the same computation in float32 strays: what no float32 system can be expected to do better."""
-    points = [value.clone().requires_grad_(value.is_floating_point()) for value in values]
-    (module(*points) * dy).sum().backward()
-    single = dict([*zip(names, points), *module.named_parameters()])
-    worst, where = 0.0, ""
-    for key, exact in gradients.items():
-        got = single[key].grad
-        if got is None or not np.abs(exact).max(initial=0):
-            continue
-        apart = float(np.abs(got.numpy() - exact).max() / np.abs(exact).max())
-        if apart > worst:
-            worst, where = apart, key
-    return f"float32 strays by {worst:.1e} at {where}" if worst > 5e-5 else ""
+        single = run(torch.float32, dy)[2]
+        for key, exact in gradients.items():
+            scale = np.abs(exact).max(initial=0)
+            strays[key] = float(np.abs(single[key] - exact).max() / scale) if scale else 0.0
+    return {"module": module, "values": values, "y": y, "dy": dy.numpy(), "gradients": gradients, "strays": strays}
 
 
 def node(operator, inputs, outputs=("y",), domain="", **attributes):
@@ -382,7 +392,10 @@ def make_crafted(name, folder, build, judge, opset=18, tolerance=1e-4, zero=(), 
     y, dy, gradients = differentiate(judge, tensors)
     y = y.astype(np.float32)
     model = build_model(nodes, inputs, initializers, y, opset, check)
-    not_checked = [key for key in zero if key in gradients]
+    largest = max((np.abs(value).max(initial=0) for value in gradients.values()), default=0)
+    # A gradient that is zero but for rounding judges nobody.
+    faint = [key for key, value in gradients.items() if 0 < np.abs(value).max(initial=0) < 1e-6 * largest]
+    not_checked = [key for key in gradients if key in zero or key in faint]
     gradients = {key: value for key, value in gradients.items() if key not in not_checked}
     return write_case(name, folder, model, inputs, y, dy, gradients, not_checked, JUDGE, tolerance)
 

@@ -119,10 +119,9 @@ def of_class(module, name, **options):
 
 quarter = dict(depths=(1, 1, 1, 1), dims=(16, 32, 64, 64))
 net("poolformer", of_class("metaformer", "MetaFormer", **quarter, token_mixers=["Pooling"] * 4), script=True)
-net("caformer", of_class("metaformer", "MetaFormer", **quarter, token_mixers=["SepConv", "SepConv", "Attention", "Attention"]))
+net("caformer", of_class("metaformer", "MetaFormer", **quarter, token_mixers=["SepConv", "SepConv", "Attention", "Attention"]), script=True)
 mixer = dict(img_size=64, patch_size=16, num_blocks=2, embed_dim=48)
 net("mixer", of_class("mlp_mixer", "MlpMixer", **mixer))
-net("resmlp", of_class("mlp_mixer", "MlpMixer", **mixer, block_layer="ResBlock"))
 net("focalnet", of_class("focalnet", "FocalNet", depths=(1, 1, 1, 1), embed_dim=16))
 net("tiny_vit", of_class("tiny_vit", "TinyVit", depths=(1, 1, 1, 1), embed_dims=(16, 32, 64, 64), num_heads=(1, 2, 2, 2), window_sizes=(7, 7, 7, 7)))
 
@@ -171,7 +170,7 @@ def normfree(**options):
 
 
 net("dm_nfnet", normfree(stem_type="deep_quad", stem_chs=16, group_size=8, bottle_ratio=0.5, extra_conv=True, num_features=96, act_layer="gelu", attn_layer="se", attn_kwargs=dict(rd_ratio=0.5), same_padding=True, skipinit=True, gamma_in_act=True), script=True)
-net("nf_ecaresnet", normfree(stem_type="7x7_pool", stem_chs=16, bottle_ratio=0.25, act_layer="silu", attn_layer="eca", std_conv_eps=1e-6), script=True)
+net("nf_ecaresnet", normfree(stem_type="7x7_pool", stem_chs=16, bottle_ratio=0.25, act_layer="silu", attn_layer="eca", attn_kwargs={}, std_conv_eps=1e-6), script=True)
 
 
 def hrnet():
@@ -184,7 +183,7 @@ def hrnet():
         stage["num_modules"] = 1
     config["stage1"]["num_channels"] = (8,)
     config["stem_width"] = 16
-    return module.HighResolutionNet(config, num_classes=4, head="")
+    return module.HighResolutionNet(config, num_classes=4, head="classification")
 
 
 net("hrnet", hrnet)
