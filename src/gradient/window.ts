@@ -30,7 +30,9 @@ export interface Window {
 export function windowOf(attributes: WindowAttributes, map: Value, result?: Value): Window {
   const geometry = windowGeometry(spatialShape(map), attributes);
   const fits = (stride: number) => stride === 1 && !attributes.ceilMode;
-  return placed(geometry, map, result, (end, axis) => (fits(at(geometry.strides, axis)) ? end : undefined));
+  const window = placed(geometry, map, result, (end, axis) => (fits(at(geometry.strides, axis)) ? end : undefined));
+  if (attributes.ceilMode && !window.isExact) numbers(spatialShape(map), "ceil_mode is set", map);
+  return window;
 }
 
 /** The windows of a transposed convolution, from whose every window, an element of `x`, the map `y` is written. */
