@@ -226,3 +226,65 @@ recurrence("onnx_gru_linear_before_reset_lengths", "GRU", directions=2, lengths=
 recurrence("onnx_gru_last_state", "GRU", lengths=(2, 4, 1), use="Y_h", direction="reverse", linear_before_reset=1)
 recurrence("onnx_rnn_lengths", "RNN", directions=2, lengths=(4, 2, 3), initial=True)
 recurrence("onnx_rnn_sigmoid_last", "RNN", use="Y_h", activations=["Sigmoid"])
+
+
+def attention(name, judge, q=(2, 2, 5, 4), k=(2, 2, 6, 4), v=(2, 2, 6, 3), extra=None, **attributes):
+    """The Attention operator of opset 23, whose exporters write it for scaled_dot_product_attention."""
+
+    def build():
+        given = {key: make() for key, make in (extra or {}).items()}
+        return (
+            [node("Attention", ["x0", "x1", "x2", *given], **attributes)],
+            {"x0": torch.randn(*q), "x1": torch.randn(*k), "x2": torch.randn(*v)},
+            given,
+        )
+
+    cases.craft(name, build, judge, opset=23)
+
+
+attention("onnx_attention", lambda x0, x1, x2: F.scaled_dot_product_attention(x0, x1, x2))
+attention("onnx_attention_causal_scaled", lambda x0, x1, x2: F.scaled_dot_product_attention(x0, x1, x2, torch.ones(5, 6).tril().bool(), scale=0.4), is_causal=1, scale=0.4)
+attention("onnx_attention_learned_bias", lambda x0, x1, x2, bias: F.scaled_dot_product_attention(x0, x1, x2, bias), extra={"bias": lambda: torch.randn(5, 6)})
+attention("onnx_attention_shared_heads", lambda x0, x1, x2: F.scaled_dot_product_attention(x0, x1, x2, enable_gqa=True), q=(2, 4, 5, 4))
+attention("onnx_attention_softcap", lambda x0, x1, x2: (2 * torch.tanh(x0 @ x1.transpose(-1, -2) / 2 / 2)).softmax(-1) @ x2, softcap=2.0)
+
+
+def folded_heads(x, heads):
+    return x.unflatten(-1, (heads, -1)).transpose(1, 2)
+
+
+attention(
+    "onnx_attention_three_dimensions",
+    lambda x0, x1, x2: F.scaled_dot_product_attention(*(folded_heads(x, 2) for x in (x0, x1, x2))).transpose(1, 2).flatten(2),
+    q=(2, 5, 8),
+    k=(2, 6, 8),
+    v=(2, 6, 6),
+    q_num_heads=2,
+    kv_num_heads=2,
+)
+
+
+def rotary(name, interleaved, part):
+    """Rotary positions on the first `part` of each head's numbers."""
+
+    def build():
+        angle = torch.arange(7)[:, None] / 10 ** (torch.arange(part // 2) / 4)
+        return (
+            [node("RotaryEmbedding", ["x0", "cos", "sin", "where"], interleaved=interleaved, **({"rotary_embedding_dim": part} if part < 8 else {}))],
+            {"x0": torch.randn(2, 3, 5, 8), "where": torch.tensor([[0, 1, 2, 3, 4], [2, 3, 4, 5, 6]])},
+            {"cos": angle.cos(), "sin": angle.sin()},
+        )
+
+    def judge(x0, where, cos, sin):
+        turned, rest = x0[..., :part], x0[..., part:]
+        left, right = (turned[..., 0::2], turned[..., 1::2]) if interleaved else turned.chunk(2, -1)
+        c, s = cos[where][:, None], sin[where][:, None]
+        real, imaginary = left * c - right * s, left * s + right * c
+        turned = torch.stack([real, imaginary], -1).flatten(-2) if interleaved else torch.cat([real, imaginary], -1)
+        return torch.cat([turned, rest], -1)
+
+    cases.craft(name, build, judge, opset=23, zero=["cos", "sin"])
+
+
+rotary("onnx_rotary_embedding", 0, 8)
+rotary("onnx_rotary_embedding_interleaved", 1, 8)
