@@ -42,10 +42,19 @@ describe("inferShapes", () => {
     expect(inferShapes(graphOf([x], [relu(x, y)], [y])).outputs[0]?.shape).toEqual(["batch", 5]);
   });
 
-  test("names the node and both types when a declared shape is contradicted", () => {
+  test("believes the inputs where a declared shape contradicts them", () => {
     const x = value("x", "float32", [2, 3]);
-    const y = value("y", "float32", [2, 4]);
-    expect(() => inferShapes(graphOf([x], [relu(x, y)], [y]))).toThrowErrorMatchingInlineSnapshot(
+    for (const wrong of [[2, 4], ["N"]]) {
+      const y = value("y", "float32", wrong);
+      expect(inferShapes(graphOf([x], [relu(x, y)], [y])).outputs[0]?.shape).toEqual([2, 3]);
+    }
+  });
+
+  test("names the node and both types where element types, or in strict mode shapes, contradict", () => {
+    const x = value("x", "float32", [2, 3]);
+    const [y, z] = [value("y", "float32", [2, 4]), value("z", "int64", [2, 3])];
+    expect(() => inferShapes(graphOf([x], [relu(x, z)], [z]))).toThrow(`Relu "z": value "z": the declared type`);
+    expect(() => inferShapes(graphOf([x], [relu(x, y)], [y]), { strict: true })).toThrowErrorMatchingInlineSnapshot(
       `[GraftError: Relu "y": value "y": the declared type contradicts the inputs; expected float32[2, 3], found float32[2, 4]]`,
     );
   });

@@ -22,14 +22,16 @@ export interface InferOptions {
   readonly dimensions?: Readonly<Record<string, number>>;
   /** Shapes to put in place of those of inputs, by name. What the graph declares of other values' shapes is then not used. */
   readonly inputs?: Readonly<Record<string, Shape>>;
+  /** Whether a declared shape that contradicts the inferred one is an error; otherwise the inferred one wins. */
+  readonly strict?: boolean;
 }
 
 /**
  * The graph with the type of every value inferred and merged with what is declared. Values and nodes that this does not
  * change stay the same objects. Takes time linear in the number of nodes.
  *
- * Throws "model-invalid", naming the node, where an operator's inputs do not fit it or a declared type contradicts the
- * inferred one; "usage" for an input that the graph does not have.
+ * Throws "model-invalid", naming the node, where an operator's inputs do not fit it or a declared element type
+ * contradicts the inferred one; "usage" for an input that the graph does not have.
  */
 export function inferShapes(graph: Graph, options: InferOptions = {}): Graph {
   return inferWithElements(graph, options).graph;
@@ -73,10 +75,12 @@ class GraphInference {
   readonly #typed = new Map<Value, Value>();
   readonly #dimensions: ReadonlyMap<string, number>;
   readonly #trustsShapes: boolean;
+  readonly #isStrict: boolean;
 
-  constructor({ dimensions = {}, inputs }: InferOptions) {
+  constructor({ dimensions = {}, inputs, strict = false }: InferOptions) {
     this.#dimensions = new Map(Object.entries(dimensions));
     this.#trustsShapes = inputs === undefined;
+    this.#isStrict = strict;
   }
 
   /** The graph typed, as one with inputs of these types; what is declared of the outermost ones is part of them. */
@@ -147,7 +151,7 @@ class GraphInference {
   #define(value: Value, inferred: ValueType): Value {
     const declared = this.#bound(this.#trustsShapes ? value : { dtype: value.dtype, shape: undefined });
     try {
-      return this.#retype(value, mergeTypes(declared, inferred));
+      return this.#retype(value, mergeTypes(declared, inferred, this.#isStrict));
     } catch (error) {
       throw error instanceof GraftError ? error.at(`value "${value.name}"`) : error;
     }

@@ -13,7 +13,7 @@ export function reshapedShape(
   const target = known.elementsOf(application.inputs[1]);
   if (target === undefined) {
     const length = lengthOf(application.inputs[1], known);
-    return length === undefined || length > 1024 ? undefined : unknownOfRank(length);
+    return length === undefined ? undefined : unknownOfRank(length);
   }
   const { allowzero } = application.attributes;
   const copied = target.map((size, axis): Dimension => {

@@ -1,7 +1,7 @@
 /** @file What a shape rule is: from an operator and the types of its inputs to the types of its outputs. */
 import type { Application, Operator, Value, ValueType } from "../graph/index.ts";
 import { type Dimension, GraftError, type Shape, showShape, type Tensor } from "../tensor/index.ts";
-import type { KnownArray } from "./arrays.ts";
+import { type KnownArray, mostElements } from "./arrays.ts";
 
 /** What is known of values' elements while inferring. */
 export interface Known {
@@ -42,12 +42,12 @@ export function integersOf(value: Value | undefined, known: Known): readonly num
   return elements?.every((element) => Number.isInteger(element)) ? (elements as readonly number[]) : undefined;
 }
 
-/** How many elements a vector input holds; `undefined` when unknown. */
+/** How many elements a vector of axes or sizes holds; `undefined` when unknown, or more than any tensor has axes. */
 export function lengthOf(value: Value | undefined, known: Known): number | undefined {
   const elements = known.elementsOf(value);
   if (elements !== undefined) return elements.length;
   const size = value?.shape?.length === 1 ? value.shape[0] : undefined;
-  return typeof size === "number" ? size : undefined;
+  return typeof size === "number" && size <= mostElements ? size : undefined;
 }
 
 /** The shape with one axis replaced. */
@@ -101,7 +101,7 @@ export function shapeFrom(value: Value | undefined, known: Known): Shape | undef
   const elements = known.elementsOf(value);
   if (elements === undefined) {
     const length = lengthOf(value, known);
-    return length === undefined || length > 1024 ? undefined : unknownOfRank(length);
+    return length === undefined ? undefined : unknownOfRank(length);
   }
   const wrong = elements.find((size) => typeof size === "number" && !(Number.isSafeInteger(size) && size >= 0));
   if (wrong === undefined) return elements;

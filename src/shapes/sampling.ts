@@ -26,7 +26,9 @@ export const samplingShapes: ShapeRules<SamplingOperators> = {
     const size = shapeFrom(application.inputs[1], known);
     if (size === undefined) {
       const length = lengthOf(application.inputs[1], known);
-      return [typed(theta, length === undefined ? undefined : [...unknownOfRank(length - 1), length - 2])];
+      return [
+        typed(theta, length === undefined || length < 2 ? undefined : [...unknownOfRank(length - 1), length - 2]),
+      ];
     }
     const [batch = null, , ...spatial] = size;
     return [typed(theta, [batch, ...spatial, spatial.length])];
