@@ -132,7 +132,8 @@ export class GraphReader {
   #nodes(protos: readonly NodeProto[], frame: Frame): void {
     // What is used must be known before anything is raised: some old outputs exist only to be ignored.
     for (const proto of protos) for (const name of namesUsedBy(proto)) this.#markUsed(name, frame.scope);
-    for (const proto of orderNodes(protos)) at(label(proto), () => this.#node(proto, frame));
+    const place = this.#place(frame);
+    for (const proto of orderNodes(protos)) at(label(proto), () => this.#node(proto, frame, place));
   }
 
   #markUsed(name: string, scope: Scope): void {
@@ -140,7 +141,7 @@ export class GraphReader {
     if (value !== undefined) this.#used.add(value);
   }
 
-  #node(proto: NodeProto, frame: Frame): void {
+  #node(proto: NodeProto, frame: Frame, place: Place): void {
     if (++this.#visits > this.#limits.nodes) {
       throw new GraftError("model-refused", "the model has too many nodes once its functions are inlined", {
         expected: `at most ${this.#limits.nodes}`,
@@ -161,7 +162,7 @@ export class GraphReader {
     else if (node.operator === "Constant") this.#constant(node, frame);
     else {
       this.newestOpset = Math.max(this.newestOpset, node.version);
-      raise(node, this.#place(frame));
+      raise(node, place);
     }
   }
 
@@ -267,8 +268,8 @@ export class GraphReader {
       name: raw.name,
       // Filled key by key from the operator's own schema.
       attributes: attributes as OperatorNode<K>["attributes"],
-      inputs: withoutTrailing(raw.inputs),
-      outputs: withoutTrailing(raw.outputs),
+      inputs: withoutTrailing(raw.inputs, schemaOf(operator).inputs[0]),
+      outputs: withoutTrailing(raw.outputs, 0),
       ...(raw.extras === undefined ? {} : { extras: raw.extras }),
     };
     // A node of one operator is a member of the union of all, which TypeScript does not see for a generic operator.
@@ -345,9 +346,10 @@ function typesOf(infos: readonly ValueInfoProto[]): ReadonlyMap<string, ReadType
   return new Map(infos.map((info) => [info.name, at(`value "${info.name}"`, () => readType(info.type))]));
 }
 
-/** Omitted values at the end say nothing. */
-function withoutTrailing<T>(values: readonly (T | undefined)[]): readonly (T | undefined)[] {
-  return values.slice(0, values.findLastIndex((value) => value !== undefined) + 1);
+/** Omitted values at the end say nothing, beyond the `least` that an operator names. */
+function withoutTrailing<T>(values: readonly (T | undefined)[], least: number): readonly (T | undefined)[] {
+  const last = values.findLastIndex((value) => value !== undefined);
+  return values.slice(0, Math.max(last + 1, least));
 }
 
 function label(node: NodeProto): string {

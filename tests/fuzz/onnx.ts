@@ -1,14 +1,9 @@
 /** @file Damaged ONNX files through reading and writing: each is read, or refused by an error that names it and says why. */
-import { readFileSync } from "node:fs";
 import { GraftError, readModel, writeModel } from "graftwork";
+import { onnxFixtures } from "../fixtures/onnx/fixtures.ts";
 import { mutate, random } from "./mutate.ts";
 
-const fixtures: unknown = JSON.parse(readFileSync(new URL("../fixtures/onnx/models.json", import.meta.url), "utf8"));
-
-/** The small models of tests/fixtures/onnx by name. */
-export const smallModels: ReadonlyMap<string, Uint8Array> = new Map(
-  Object.entries(fixtures ?? {}).map(([name, text]) => [name, new Uint8Array(Buffer.from(String(text), "base64"))]),
-);
+const models = [...onnxFixtures("models")];
 
 export interface FuzzReport {
   readonly cases: number;
@@ -20,7 +15,6 @@ export interface FuzzReport {
 
 /** Reads `count` damaged files, the first with the seed `first`. The same numbers give the same files. */
 export function fuzzOnnx(count: number, first: number): FuzzReport {
-  const models = [...smallModels];
   const failures: string[] = [];
   let accepted = 0;
   let slowest = { milliseconds: 0, name: "" };
