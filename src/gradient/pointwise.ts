@@ -28,6 +28,12 @@ function inverseRoot({ build: b, x }: Step, sign: 1 | -1): Value {
   return b.reciprocal(b.sqrt(sign === 1 ? b.shift(square, 1) : b.sub(b.scalar(1, x), square)));
 }
 
+/** Whether a Clip has the constant bounds 0 and a positive number, none of which is to be trained. */
+function isRectifier(step: Step<"Clip">): boolean {
+  const [low, high] = [1, 2].map((index) => step.build.constantOf(step.inputs[index])?.data[0]);
+  return low === 0 && Number(high) > 0 && !step.wants(1) && !step.wants(2);
+}
+
 /** The extreme of several inputs: the gradient goes to those that attain it, in equal parts. */
 const extreme: Differentiable<Operator> = broadcasting((step) => {
   const { build: b, inputs, y, dy } = step;
@@ -75,9 +81,13 @@ export const pointwiseGradients: GradientRules<PointwiseOperators> = {
     return b.where(b.greater(x, b.scalar(0, x)), b.onesLike(x), negative);
   }),
   // Between the bounds, which belong to the inside (torch.clamp): dx = dy. Outside, the bound that holds gets it.
+  // From 0 to a ceiling it is a ReLU, whose kinks do not belong to the inside (torch.nn.ReLU6): then y tells by itself.
   Clip: broadcasting((step) => {
-    const { build: b, inputs, x, dy } = step;
+    const { build: b, inputs, x, y, dy } = step;
     const [, low, high] = inputs;
+    if (low !== undefined && high !== undefined && isRectifier(step)) {
+      return [() => b.mul(dy, indicator(b, b.and(b.greater(y, low), b.less(y, high)), dy))];
+    }
     const below = low && b.less(x, low);
     const above = high && b.greater(x, high);
     const keep = (condition: Value) => b.mul(dy, indicator(b, condition, dy));

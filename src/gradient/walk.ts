@@ -3,6 +3,7 @@ import {
   type Builder,
   definitionsOf,
   describeNode,
+  type GivenDerivatives,
   type Node,
   type Operator,
   type OperatorNode,
@@ -21,6 +22,7 @@ import { gradientRules } from "./table.ts";
  *
  * @param nodes the nodes between wanted and seeded values, in running order
  * @param seeds for each value to start from, its gradient, of the same shape and element type
+ * @param given derivatives to take instead of walking through the nodes behind a value
  * @throws GraftError `not-differentiable` where an operator without a derivative lies on a path; it names the path
  */
 export function backpropagate(
@@ -28,6 +30,7 @@ export function backpropagate(
   nodes: readonly Node[],
   seeds: ReadonlyMap<Value, Value>,
   wanted: readonly Value[],
+  given: GivenDerivatives = new Map(),
 ): ReadonlyMap<Value, Value> {
   const dependent = dependentsOf(nodes, wanted);
   const contributions = new Map<Value, Value[]>();
@@ -38,7 +41,12 @@ export function backpropagate(
     if (!definitionsOf(node).some((output) => contributions.has(output))) continue;
     if (!usesOf(node).some((use) => dependent.has(use))) continue;
     const outputGradients = node.outputs.map((output) => output && accumulated(build, contributions, output));
-    const gradients = located(node, () => inputGradients(build, nodes, node, outputGradients, dependent));
+    const gradients = located(
+      node,
+      () =>
+        givenGradients(build, node, outputGradients, dependent, given) ??
+        inputGradients(build, nodes, node, outputGradients, dependent),
+    );
     for (const [input, gradient] of gradients) {
       const known = contributions.get(input);
       if (known) known.push(gradient);
@@ -89,6 +97,23 @@ function accumulated(build: Builder, contributions: Map<Value, Value[]>, value: 
   const sum = parts.reduce(build.add);
   contributions.set(value, [sum]);
   return sum;
+}
+
+/** The gradients of what a node's output depends on, where its derivative is given. */
+function givenGradients(
+  build: Builder,
+  node: Node,
+  [dy]: readonly (Value | undefined)[],
+  dependent: ReadonlySet<Value>,
+  given: GivenDerivatives,
+): readonly (readonly [Value, Value])[] | undefined {
+  const derivative = node.outputs[0] && given.get(node.outputs[0]);
+  if (derivative === undefined || dy === undefined) return undefined;
+  const wants = (index: number) => dependent.has(derivative.by[index] ?? unreachable("a gradient too many"));
+  return derivative.gradients(build, dy, wants).flatMap((gradient, index) => {
+    const value = derivative.by[index];
+    return value !== undefined && gradient !== undefined && wants(index) ? [[value, gradient] as const] : [];
+  });
 }
 
 /** Applies the rule of one node, and sees to it that every gradient has the shape of its input. */

@@ -1,5 +1,6 @@
 /** @file The graph room: the operator vocabulary, and graphs over it — built, walked, printed and verified. */
 export { type Application, Builder, completeAttributes, numericTypeOf, type Typing } from "./build.ts";
+export type { GivenDerivative, GivenDerivatives } from "./derivative.ts";
 export {
   describeNode,
   type Extras,

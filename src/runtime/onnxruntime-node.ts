@@ -59,7 +59,15 @@ async function compile(
       // What fails is thrown; ONNX Runtime need not print it as well.
       logSeverityLevel: 4,
       ...(profile === undefined ? {} : { enableProfiling: true, profileFilePrefix: profile }),
-      extra: { session: { load_model_format: "ONNX", intra_op: { allow_spinning: spinning ? "1" : "0" } } },
+      extra: {
+        session: {
+          load_model_format: "ONNX",
+          intra_op: { allow_spinning: spinning ? "1" : "0" },
+          // Vanishing gradients are full of numbers below 1e-38, on which arithmetic is many times slower. TensorFlow
+          // takes them for zero as well.
+          set_denormal_as_zero: "1",
+        },
+      },
     });
     return executableOf(
       new NodeSession(library, session, { state, hasLead, isProfiled: profile !== undefined }),

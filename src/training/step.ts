@@ -2,7 +2,7 @@
 
 import { backpropagate } from "../gradient/index.ts";
 import { type Builder, type Graph, type Value, verify } from "../graph/index.ts";
-import { findValue, removeDeadNodes, removeDuplicateNodes } from "../passes/index.ts";
+import { findValue, lowerForTraining, removeDeadNodes, removeDuplicateNodes } from "../passes/index.ts";
 import { newBuilder } from "../shapes/index.ts";
 import { GraftError, isFloating, type NumericTensor, tensorOf } from "../tensor/index.ts";
 import type { Loss } from "./losses.ts";
@@ -18,6 +18,11 @@ export interface TrainingStepOptions {
   readonly loss: Loss;
   readonly optimizer: Optimizer;
   readonly clipping?: Clipping;
+  /**
+   * The number of examples of every batch. Where it is given, the graph takes the form in which its step runs fastest
+   * (`lowerForTraining`), and runs with this batch alone.
+   */
+  readonly batch?: number;
   /** Whether the step takes `sample_weights`, float32 `[N]`. */
   readonly sampleWeights?: boolean;
 }
@@ -47,7 +52,10 @@ export interface TrainingStep {
  *   `not-differentiable` where the loss does not reach one
  */
 export function buildTrainingStep(options: TrainingStepOptions): TrainingStep {
-  const { graph, trainable, loss, optimizer, clipping = {} } = options;
+  const { trainable, loss, optimizer, clipping = {}, batch } = options;
+  for (const name of trainable) trainableTensor(options.graph, name);
+  const { graph, derivatives } =
+    batch === undefined ? { graph: options.graph, derivatives: undefined } : lowerForTraining(options.graph, { trainable, batch });
   const parameters = trainable.map((name) => trainableTensor(graph, name));
   const frozen = new Map(graph.initializers);
   for (const { value } of parameters) frozen.delete(value);
@@ -67,6 +75,7 @@ export function buildTrainingStep(options: TrainingStepOptions): TrainingStep {
     forward,
     seeds,
     parameters.map(({ value }) => value),
+    derivatives,
   );
   const arrived = parameters.map(({ value }) => {
     const gradient = gradients.get(value);
