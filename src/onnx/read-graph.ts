@@ -114,6 +114,7 @@ export class GraphReader {
   }
 
   #define(scope: Scope, name: string, { dtype, shape, opaqueType }: ReadType): Value {
+    if (name === "") throw new GraftError("model-invalid", "a value has no name");
     if (scope.has(name)) throw new GraftError("model-invalid", `the name "${name}" is defined twice`);
     const value = { name: this.names.claim(name), dtype, shape, ...(opaqueType === undefined ? {} : { opaqueType }) };
     scope.set(name, value);
@@ -147,6 +148,7 @@ export class GraphReader {
         expected: `at most ${this.#limits.nodes}`,
       });
     }
+    if (proto.opType === "") throw new GraftError("model-invalid", "a node names no operator");
     const node = this.#rawNode(proto, frame);
     const definition = this.#functions.get(functionKey(node.domain, node.operator, proto.overload));
     if (definition !== undefined && !(node.domain === "" && isOperator(node.operator))) {

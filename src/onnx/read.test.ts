@@ -243,6 +243,13 @@ describe("refusing a model", () => {
     expect(performance.now() - started).toBeLessThan(2000);
   });
 
+  it("refuses a file that is nothing but empty messages", () => {
+    const empty = new Uint8Array(200_000);
+    for (let at = 0; at < empty.length; at += 2) empty[at] = 0x2a;
+    const bytes = Uint8Array.from([0x08, 8, 0x3a, ...varint(empty.length), ...empty]);
+    expect(errorOf(bytes).message).toContain("too many fields for its size; expected at most 70001");
+  });
+
   it("reads a chain of twenty thousand nodes, forwards and backwards", () => {
     const nodes = Array.from({ length: 20_000 }, (_, index) =>
       create(NodeProtoSchema, { input: [index === 0 ? "x" : `v${index}`], output: [`v${index + 1}`], opType: "Relu" }),
