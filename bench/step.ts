@@ -62,13 +62,20 @@ class Side {
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 const python = process.env["GRAFT_PEERS_PYTHON"] ?? here("peers/.venv/bin/python");
 if (!existsSync(python)) {
-  process.stderr.write("The peers are not installed: run bench/peers/install.sh, or name a Python in GRAFT_PEERS_PYTHON.\n");
+  process.stderr.write(
+    "The peers are not installed: run bench/peers/install.sh, or name a Python in GRAFT_PEERS_PYTHON.\n",
+  );
   process.exit(2);
 }
 const threads = ["--threads", options.threads];
 const peerOptions = [...threads, ...(options["no-compile"] ? ["--no-compile"] : [])];
 const sides = [
-  new Side("graftwork", process.execPath, ["--import", here("../scripts/source.js"), here("step/graftwork.ts"), ...threads]),
+  new Side("graftwork", process.execPath, [
+    "--import",
+    here("../scripts/source.js"),
+    here("step/graftwork.ts"),
+    ...threads,
+  ]),
   new Side("keras", python, [here("peers/step_keras.py"), ...peerOptions]),
   new Side("torch", python, [here("peers/step_torch.py"), ...peerOptions]),
 ];
@@ -84,7 +91,9 @@ for (const row of options.rows.split(",")) {
       const measurement = await side.ask<Measurement>({ row, seconds: Number(options.seconds) });
       measured.get(side.name)?.push(measurement);
     }
-    process.stderr.write(`${row}, round ${round + 1}: ${sides.map(({ name }) => `${name} ${measured.get(name)?.at(-1)?.milliseconds_per_image.toFixed(2)}`).join(", ")}\n`);
+    process.stderr.write(
+      `${row}, round ${round + 1}: ${sides.map(({ name }) => `${name} ${measured.get(name)?.at(-1)?.milliseconds_per_image.toFixed(2)}`).join(", ")}\n`,
+    );
   }
   const figure = (name: string) => median((measured.get(name) ?? []).map((each) => each.milliseconds_per_image));
   const memory = (name: string) => Math.max(...(measured.get(name) ?? []).map((each) => each.peak_memory_bytes));
@@ -107,7 +116,12 @@ for (const row of options.rows.split(",")) {
 }
 for (const side of sides) side.end();
 
-const machine = { processor: cpus()[0]?.model.trim(), cores: cpus().length, threads: Number(options.threads), versions };
+const machine = {
+  processor: cpus()[0]?.model.trim(),
+  cores: cpus().length,
+  threads: Number(options.threads),
+  versions,
+};
 if (options.json) {
   process.stdout.write(`${JSON.stringify({ schema: "graftwork/bench-step/1", machine, rows }, undefined, 2)}\n`);
 } else {

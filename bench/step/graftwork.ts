@@ -1,7 +1,18 @@
 /** @file One side of the benchmark: Graftwork's training steps, answering the same lines as bench/peers/protocol.py. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { createInterface } from "node:readline";
-import { buildTrainingStep, cutBefore, type Feeds, inferShapes, onnxModelOf, removeDeadNodes, sgd, softmaxCrossEntropy, type Tensor, writeModel } from "graftwork";
+import {
+  buildTrainingStep,
+  cutBefore,
+  type Feeds,
+  inferShapes,
+  onnxModelOf,
+  removeDeadNodes,
+  sgd,
+  softmaxCrossEntropy,
+  type Tensor,
+  writeModel,
+} from "graftwork";
 import { nodeRuntime } from "graftwork/node";
 import { mobileNetV2 } from "./mobileNetV2.ts";
 
@@ -42,10 +53,19 @@ async function prepare(row: string): Promise<Prepared> {
     loss: softmaxCrossEntropy(),
     optimizer: sgd(),
     batch,
+    ...(process.env["GRAFT_MICRO"] ? { microBatch: Number(process.env["GRAFT_MICRO"]) } : {}),
   });
-  if (process.env["GRAFT_DUMP"]) writeFileSync(`${process.env["GRAFT_DUMP"]}-${row}.onnx`, writeModel(onnxModelOf(whole)));
-  const executable = await runtime.compile(writeModel(onnxModelOf(whole)), { state, ...(profile && { profile: `${profile}-${row}` }) });
-  const labels: Tensor = { dtype: "int64", shape: [batch], data: BigInt64Array.from({ length: batch }, (_, i) => BigInt(i % 2)) };
+  if (process.env["GRAFT_DUMP"])
+    writeFileSync(`${process.env["GRAFT_DUMP"]}-${row}.onnx`, writeModel(onnxModelOf(whole)));
+  const executable = await runtime.compile(writeModel(onnxModelOf(whole)), {
+    state,
+    ...(profile && { profile: `${profile}-${row}` }),
+  });
+  const labels: Tensor = {
+    dtype: "int64",
+    shape: [batch],
+    data: BigInt64Array.from({ length: batch }, (_, i) => BigInt(i % 2)),
+  };
   const learningRate: Tensor = { dtype: "float32", shape: [], data: Float32Array.of(1e-3) };
   const input = isCached ? { [cut.name]: random([batch, ...(cut.shape ?? []).slice(1).map(Number)]) } : { x };
   const feeds: Feeds = { ...input, labels, learning_rate: learningRate };
@@ -68,9 +88,19 @@ function random(shape: readonly number[]): Tensor {
 
 const prepared = new Map<string, Prepared>();
 const answer = (value: object) => process.stdout.write(`${JSON.stringify(value)}\n`);
-answer({ ready: true, system: "graftwork", versions: { [runtime.name]: runtime.version, node: process.version }, threads });
+answer({
+  ready: true,
+  system: "graftwork",
+  versions: { [runtime.name]: runtime.version, node: process.version },
+  threads,
+});
 for await (const line of createInterface({ input: process.stdin })) {
-  const { row, seconds = 5, prepare: onlyPrepare, quit } = JSON.parse(line) as { row: string; seconds?: number; prepare?: boolean; quit?: boolean };
+  const {
+    row,
+    seconds = 5,
+    prepare: onlyPrepare,
+    quit,
+  } = JSON.parse(line) as { row: string; seconds?: number; prepare?: boolean; quit?: boolean };
   if (quit) break;
   try {
     let ready = prepared.get(row);

@@ -31,12 +31,25 @@ export function mobileNetV2(size: number): MobileNetV2 {
     parameters.at(-1)?.push(value.name);
     return value;
   };
-  const convolution = (name: string, x: Value, outputs: number, kernel: number, stride: number, group: number, hasRelu: boolean) => {
+  const convolution = (
+    name: string,
+    x: Value,
+    outputs: number,
+    kernel: number,
+    stride: number,
+    group: number,
+    hasRelu: boolean,
+  ) => {
     const inputs = Number(x.shape?.[1]) / group;
     const spread = Math.sqrt(2 / (inputs * kernel * kernel));
     const w = parameter(`${name}/kernel`, draw([outputs, inputs, kernel, kernel], spread));
     const border = stride === 2 ? [0, 0, 1, 1] : new Array<number>(4).fill((kernel - 1) / 2);
-    const y = b.apply("Conv", [x, w], { group, strides: [stride, stride], pads: border, kernelShape: [kernel, kernel] }, name);
+    const y = b.apply(
+      "Conv",
+      [x, w],
+      { group, strides: [stride, stride], pads: border, kernelShape: [kernel, kernel] },
+      name,
+    );
     const gamma = parameter(`${name}_BN/gamma`, draw([outputs], 0.1, 1));
     const beta = parameter(`${name}_BN/beta`, draw([outputs], 0.1));
     const mean = b.constant(draw([outputs], 0.1), `${name}_BN/moving_mean`);
@@ -80,7 +93,10 @@ function drawer(seed: number): (shape: readonly number[], spread: number, centre
     return (state >>> 0) / 2 ** 31 - 1;
   };
   return (shape, spread, centre = 0) => {
-    const data = Float32Array.from({ length: shape.reduce((a, c) => a * c, 1) }, () => centre + spread * Math.sqrt(3) * next());
+    const data = Float32Array.from(
+      { length: shape.reduce((a, c) => a * c, 1) },
+      () => centre + spread * Math.sqrt(3) * next(),
+    );
     return { dtype: "float32", shape, data };
   };
 }

@@ -84,7 +84,9 @@ export function lowerDepthwise(
       by: bias === undefined ? [x, w] : [x, w, bias],
       gradients: (b, dy, wants) => [
         wants(0) ? spreadGrouped(b, geometry, dy, w) : undefined,
-        wants(1) ? b.reshape(kernelGradient(b, geometry, x, dy), [geometry.channels, 1, ...geometry.kernel]) : undefined,
+        wants(1)
+          ? b.reshape(kernelGradient(b, geometry, x, dy), [geometry.channels, 1, ...geometry.kernel])
+          : undefined,
         bias && wants(2) ? b.reduceSum(dy, [0, 2, 3], false) : undefined,
       ],
     },
@@ -103,7 +105,12 @@ function grouped(build: Builder, geometry: DepthwiseGeometry, x: Value, w: Value
 }
 
 /** `[C, 1, …kernel]` for each of N pictures: `[C·N, 1, …kernel]`. */
-function repeatKernel(build: Builder, { channels, batch }: DepthwiseGeometry, w: Value, kernel: readonly number[]): Value {
+function repeatKernel(
+  build: Builder,
+  { channels, batch }: DepthwiseGeometry,
+  w: Value,
+  kernel: readonly number[],
+): Value {
   const flat = build.reshape(w, [channels, kernel.reduce((a, b) => a * b)]);
   return build.reshape(repeat(build, flat, batch), [channels * batch, 1, ...kernel]);
 }
@@ -111,12 +118,26 @@ function repeatKernel(build: Builder, { channels, batch }: DepthwiseGeometry, w:
 /** `[C, k]` to `[C, N, k]`. */
 function repeat(build: Builder, value: Value, count: number): Value {
   const [channels, size] = value.shape as readonly [number, number];
-  return count === 1 ? value : build.expand(build.reshape(value, [channels, 1, size]), build.ints([channels, count, size]));
+  return count === 1
+    ? value
+    : build.expand(build.reshape(value, [channels, 1, size]), build.ints([channels, count, size]));
 }
 
 /** dx[p·stride + k·dilation − begin] += w[k]·dy[p], on tall maps. */
 function spreadGrouped(build: Builder, geometry: DepthwiseGeometry, dy: Value, w: Value): Value {
-  const { batch: n, channels: c, height, width, outHeight, outWidth, kernel, strides, dilations, begins, ends } = geometry;
+  const {
+    batch: n,
+    channels: c,
+    height,
+    width,
+    outHeight,
+    outWidth,
+    kernel,
+    strides,
+    dilations,
+    begins,
+    ends,
+  } = geometry;
   const pictures = build.reshape(dy, [1, c * n, outHeight, outWidth]);
   const group = c * n;
   const extents = kernel.map((size, axis) => (size - 1) * (dilations[axis] ?? 1) + 1);
@@ -126,7 +147,11 @@ function spreadGrouped(build: Builder, geometry: DepthwiseGeometry, dy: Value, w
     const size = kernel[0] * kernel[1];
     const backwards = build.ints(Array.from({ length: size }, (_, index) => size - 1 - index));
     const flipped = build.gather(build.reshape(w, [c, size]), backwards, 1);
-    const dx = build.apply("Conv", [pictures, repeatKernel(build, geometry, flipped, kernel)], { dilations, pads: mirroredPads, group });
+    const dx = build.apply("Conv", [pictures, repeatKernel(build, geometry, flipped, kernel)], {
+      dilations,
+      pads: mirroredPads,
+      group,
+    });
     return build.reshape(dx, [1, c, n * height, width]);
   }
   // What the last window leaves of the map is output padding.

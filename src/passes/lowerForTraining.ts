@@ -41,7 +41,14 @@ export function lowerForTraining(graph: Graph, { trainable, batch }: LoweringOpt
  * On small maps a matrix product a channel wins, where its matrix, C·P·Q numbers, is small beside what it is multiplied
  * with: three quarters of a megabyte a picture was measured to be the limit (bench/kernels).
  */
-function depthwiseForm({ batch, channels, height, width, outHeight, outWidth }: DepthwiseGeometry): "toeplitz" | "grouped" {
+function depthwiseForm({
+  batch,
+  channels,
+  height,
+  width,
+  outHeight,
+  outWidth,
+}: DepthwiseGeometry): "toeplitz" | "grouped" {
   const bytes = 4 * channels * height * width * outHeight * outWidth;
   return bytes <= batch * 0.75 * 2 ** 20 ? "toeplitz" : "grouped";
 }

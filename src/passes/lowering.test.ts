@@ -9,7 +9,11 @@ import { stackBatch } from "./index.ts";
 const batch = 3;
 
 /** x → 1×1 → depthwise (stride) → 1×1 + residual or not, → pool → features; every weight an input named w0, w1, … */
-function block(size: number, stride: number, kernel: number): { readonly graph: Graph; readonly weights: readonly Value[] } {
+function block(
+  size: number,
+  stride: number,
+  kernel: number,
+): { readonly graph: Graph; readonly weights: readonly Value[] } {
   const b = newBuilder();
   const weights: Value[] = [];
   const weight = (...shape: number[]) => {
@@ -21,7 +25,11 @@ function block(size: number, stride: number, kernel: number): { readonly graph: 
   const relu6 = (value: Value) => b.apply("Clip", [value, b.scalar(0, value), b.scalar(6, value)]);
   const wide = relu6(b.apply("Conv", [x, weight(8, 4, 1, 1), weight(8)]));
   const pads = stride === 1 ? new Array<number>(4).fill((kernel - 1) / 2) : [0, 0, 1, 1];
-  const deep = b.apply("Conv", [wide, weight(8, 1, kernel, kernel), weight(8)], { group: 8, strides: [stride, stride], pads });
+  const deep = b.apply("Conv", [wide, weight(8, 1, kernel, kernel), weight(8)], {
+    group: 8,
+    strides: [stride, stride],
+    pads,
+  });
   const gate = b.apply("Sigmoid", [b.apply("Conv", [b.apply("GlobalAveragePool", [deep]), weight(8, 8, 1, 1)])]);
   const narrow = b.apply("Conv", [b.mul(relu6(deep), gate), weight(4, 8, 1, 1), weight(4)]);
   const sum = stride === 1 ? b.add(x, narrow) : narrow;
@@ -31,7 +39,10 @@ function block(size: number, stride: number, kernel: number): { readonly graph: 
 
 function feedsOf(graph: Graph) {
   return Object.fromEntries(
-    graph.inputs.map(({ name, shape }, index) => [name, randomTensor(randomNumbers(index + 1), "float32", (shape ?? []).map(Number))]),
+    graph.inputs.map(({ name, shape }, index) => [
+      name,
+      randomTensor(randomNumbers(index + 1), "float32", (shape ?? []).map(Number)),
+    ]),
   );
 }
 
@@ -85,7 +96,8 @@ describe("the given derivative of a depthwise convolution", () => {
         const [node] = build.nodes;
         if (node?.kind !== "operator" || node.operator !== "Conv" || !depthwiseGeometry(node)) return;
         const [, , p = 1, q = 1] = (node.outputs[0]?.shape ?? []).map(Number);
-        const tall = (b: Builder, map: Value, h: number, v: number) => b.reshape(b.transpose(map, [1, 0, 2, 3]), [1, c, n * h, v]);
+        const tall = (b: Builder, map: Value, h: number, v: number) =>
+          b.reshape(b.transpose(map, [1, 0, 2, 3]), [1, c, n * h, v]);
         const { derivative } = lowerDepthwise(build, node, tall(build, x, height, width), () => "grouped");
         const dy = build.input("dy", "float32", [n, c, p, q]);
         const [dx, dw] = derivative?.gradients(build, tall(build, dy, p, q), () => true) ?? [];

@@ -1,7 +1,18 @@
 /** @file Choosing the layout of the trained part: a batch's maps stacked into one tall map a channel. */
-import { type Builder, definitionsOf, type GivenDerivative, type GivenDerivatives, type Graph, type Node, type Operator, type OperatorNode, usesOf, type Value } from "../graph/index.ts";
+import {
+  type Builder,
+  definitionsOf,
+  type GivenDerivative,
+  type GivenDerivatives,
+  type Graph,
+  type Node,
+  type Operator,
+  type OperatorNode,
+  usesOf,
+  type Value,
+} from "../graph/index.ts";
 import { isStatic } from "../tensor/index.ts";
-import { depthwiseGeometry, type DepthwiseLowering, lowerDepthwise } from "./depthwise.ts";
+import { type DepthwiseLowering, depthwiseGeometry, lowerDepthwise } from "./depthwise.ts";
 import { rewriteNodes } from "./rewrite.ts";
 
 export interface StackOptions {
@@ -80,10 +91,12 @@ function combining<K extends "Add" | "Sub" | "Mul" | "Div" | "Max" | "Min" | "Su
       const [output] = node.outputs;
       const maps = node.inputs.filter((input) => input !== undefined && isMap(input));
       const spatial = (map: Value | undefined) => JSON.stringify(map?.shape?.slice(2));
-      if (output === undefined || maps.every((map) => spatial(map) === spatial(output))) return unchanged<K>().stack(node, { build, tallOf } as Context);
+      if (output === undefined || maps.every((map) => spatial(map) === spatial(output)))
+        return unchanged<K>().stack(node, { build, tallOf } as Context);
       const operands = node.inputs.map((input) => {
         if (input === undefined) return undefined;
-        if (isMap(input)) return build.reshape(tallOf(input), [sizeOf(input, 1), sizeOf(input, 0), sizeOf(input, 2), sizeOf(input, 3)]);
+        if (isMap(input))
+          return build.reshape(tallOf(input), [sizeOf(input, 1), sizeOf(input, 0), sizeOf(input, 2), sizeOf(input, 3)]);
         // A parameter per channel [C, 1, 1] becomes [C, 1, 1, 1].
         return (input.shape?.length ?? 0) < 3 ? input : build.reshape(input, [-1, 1, 1, 1]);
       });
@@ -188,7 +201,9 @@ function candidates(graph: Graph, trained: readonly Value[]): ReadonlySet<Node> 
     if (!isData || !isTrained || node.kind === "foreign") continue;
     const [output] = node.outputs;
     // Every map it reads must be data: a parameter of rank 4 is no map.
-    const mapsAreData = node.inputs.every((input) => !input || !isMap(input) || data.has(input) || isPerChannel(input) || isKernel(node, input));
+    const mapsAreData = node.inputs.every(
+      (input) => !input || !isMap(input) || data.has(input) || isPerChannel(input) || isKernel(node, input),
+    );
     if (output && isMap(output) && mapsAreData && accepts(node)) found.add(node);
   }
   return found;
@@ -229,7 +244,14 @@ function worthwhile(graph: Graph, found: ReadonlySet<Node>): ReadonlySet<Node> {
     for (const member of members) {
       for (const input of member.inputs) {
         const made = input && producer.get(input);
-        if (input && isMap(input) && isLarge(input) && (made === undefined || !members.has(made)) && !isConstantLike(graph, input)) borders.add(input);
+        if (
+          input &&
+          isMap(input) &&
+          isLarge(input) &&
+          (made === undefined || !members.has(made)) &&
+          !isConstantLike(graph, input)
+        )
+          borders.add(input);
       }
     }
     for (const node of graph.nodes) {
@@ -243,7 +265,9 @@ function worthwhile(graph: Graph, found: ReadonlySet<Node>): ReadonlySet<Node> {
       const made = producer.get(output);
       if (made && members.has(made) && isLarge(output)) borders.add(output);
     }
-    const products = [...members].filter((node) => node.kind === "operator" && node.operator === "Conv" && isPixelwise(node)).length;
+    const products = [...members].filter(
+      (node) => node.kind === "operator" && node.operator === "Conv" && isPixelwise(node),
+    ).length;
     if (products > borders.size) for (const member of members) chosen.add(member);
   }
   return chosen;
@@ -271,7 +295,8 @@ function tallOf(build: Builder, known: Map<Value, Value>, map: Value): Value {
 function defineUnstacked(build: Builder, map: Value, stacked: Value): void {
   const [n, c, h, w] = [0, 1, 2, 3].map((axis) => sizeOf(map, axis)) as [number, number, number, number];
   if (n === 1) build.define(map, "Identity", [stacked]);
-  else if (h * w === 1) build.define(map, "Reshape", [build.transpose(build.reshape(stacked, [c, n]), [1, 0]), build.ints([n, c, h, w])]);
+  else if (h * w === 1)
+    build.define(map, "Reshape", [build.transpose(build.reshape(stacked, [c, n]), [1, 0]), build.ints([n, c, h, w])]);
   else build.define(map, "Transpose", [build.reshape(stacked, [c, n, h, w])], { perm: [1, 0, 2, 3] });
 }
 

@@ -1,10 +1,9 @@
 /** @file The training step as one graph: a batch, the learning rate and the state go in; loss, metrics and state come out. */
 
-import { backpropagate } from "../gradient/index.ts";
-import { type Builder, type Graph, type Value, verify } from "../graph/index.ts";
+import { type Builder, type Graph, mapGraph, type Value, verify } from "../graph/index.ts";
 import { findValue, lowerForTraining, removeDeadNodes, removeDuplicateNodes } from "../passes/index.ts";
-import { newBuilder } from "../shapes/index.ts";
 import { GraftError, isFloating, type NumericTensor, tensorOf } from "../tensor/index.ts";
+import { type BatchGradients, gradientsInParts, gradientsOfWhole, partName } from "./batchGradients.ts";
 import type { Loss } from "./losses.ts";
 import { type Clipping, clipGradients, initialSlot, type Optimizer } from "./optimizers.ts";
 
@@ -23,6 +22,11 @@ export interface TrainingStepOptions {
    * (`lowerForTraining`), and runs with this batch alone.
    */
   readonly batch?: number;
+  /**
+   * The number of examples that go through the graph at once: a divisor of `batch`. The step is the same, but for
+   * rounding; fewer hold less memory. Default: the whole batch.
+   */
+  readonly microBatch?: number;
   /** Whether the step takes `sample_weights`, float32 `[N]`. */
   readonly sampleWeights?: boolean;
 }
@@ -52,33 +56,12 @@ export interface TrainingStep {
  *   `not-differentiable` where the loss does not reach one
  */
 export function buildTrainingStep(options: TrainingStepOptions): TrainingStep {
-  const { trainable, loss, optimizer, clipping = {}, batch } = options;
-  for (const name of trainable) trainableTensor(options.graph, name);
-  const { graph, derivatives } =
-    batch === undefined ? { graph: options.graph, derivatives: undefined } : lowerForTraining(options.graph, { trainable, batch });
-  const parameters = trainable.map((name) => trainableTensor(graph, name));
-  const frozen = new Map(graph.initializers);
-  for (const { value } of parameters) frozen.delete(value);
-  const build = newBuilder({ ...graph, initializers: frozen });
-  const output = options.output === undefined ? firstOutput(graph) : findValue(graph, options.output);
-  for (const { value } of parameters) build.adoptInput(value);
-  const forward = [...build.nodes];
-
-  const labels = labelsInput(build, loss, output);
-  const sampleWeights = options.sampleWeights ? build.input("sample_weights", "float32", [batchOf(output)]) : undefined;
-  const values = loss.build(build, { output, labels, sampleWeights });
+  const { trainable, optimizer, clipping = {} } = options;
+  const parameters = trainable.map((name) => trainableTensor(options.graph, name).tensor);
+  const { build, loss, accuracy, gradients, values } = differentiate(options);
   const learningRate = build.input("learning_rate", "float32", []);
-
-  const seeds = new Map([[output, values.gradient]]);
-  const gradients = backpropagate(
-    build,
-    forward,
-    seeds,
-    parameters.map(({ value }) => value),
-    derivatives,
-  );
-  const arrived = parameters.map(({ value }) => {
-    const gradient = gradients.get(value);
+  const arrived = values.map((value, index) => {
+    const gradient = gradients[index];
     if (gradient !== undefined) return gradient;
     throw new GraftError("not-differentiable", "the loss does not depend on a value that is to be trained", {
       path: [`value "${value.name}"`],
@@ -87,8 +70,8 @@ export function buildTrainingStep(options: TrainingStepOptions): TrainingStep {
   });
 
   const state: StateTensor[] = [];
-  const outputs: Value[] = [name(build, values.loss, "loss")];
-  if (loss.labels === "indices") outputs.push(accuracy(build, output, labels));
+  const outputs: Value[] = [name(build, loss, "loss")];
+  if (accuracy !== undefined) outputs.push(name(build, accuracy, "accuracy"));
   const keep = (input: Value, next: Value, initial: NumericTensor) => {
     const named = name(build, next, `${input.name}:next`);
     outputs.push(named);
@@ -96,9 +79,8 @@ export function buildTrainingStep(options: TrainingStepOptions): TrainingStep {
   };
   const step = optimizer.countsSteps ? countedStep(build, keep) : undefined;
   clipGradients(build, arrived, clipping).forEach((gradient, index) => {
-    const parameter = parameters[index];
-    if (parameter === undefined) return;
-    const { value, tensor } = parameter;
+    const [value, tensor] = [values[index], parameters[index]];
+    if (value === undefined || tensor === undefined) return;
     const slots = optimizer.slots.map((slot) => build.input(`${value.name}:${slot}`, value.dtype, tensor.shape));
     const updated = optimizer.update(build, {
       parameter: value,
@@ -117,11 +99,28 @@ export function buildTrainingStep(options: TrainingStepOptions): TrainingStep {
   return { graph: verify(removeDeadNodes(removeDuplicateNodes(whole))), state };
 }
 
-/** The share of rows whose largest logit is the label's. */
-function accuracy(build: Builder, logits: Value, labels: Value): Value {
-  const guesses = build.apply("ArgMax", [logits], { axis: 1, keepdims: false });
-  const right = build.cast(build.equal(guesses, labels), "float32");
-  return build.apply("ReduceMean", [right], { keepdims: false }, "accuracy");
+/** The loss and its gradients by the parameters, in the form that the options ask for. */
+function differentiate(options: TrainingStepOptions): BatchGradients & { readonly values: readonly Value[] } {
+  const { trainable, loss, batch, microBatch = batch, sampleWeights = false } = options;
+  const parts = batch === undefined || microBatch === undefined ? 1 : batch / microBatch;
+  if (!Number.isInteger(parts)) {
+    throw new GraftError("usage", "the batch does not divide into micro-batches", {
+      expected: `a divisor of ${batch}`,
+      actual: `${microBatch}`,
+    });
+  }
+  const read = parts === 1 ? options.graph : renameInputs(options.graph);
+  const lowered = microBatch === undefined ? { graph: read } : lowerForTraining(read, { trainable, batch: microBatch });
+  const { graph, derivatives } = { derivatives: undefined, ...lowered };
+  const values = trainable.map((each) => trainableTensor(graph, each).value);
+  const output = options.output === undefined ? firstOutput(graph) : findValue(graph, options.output);
+  const problem = { graph, output, parameters: values, loss, hasSampleWeights: sampleWeights, derivatives };
+  return { ...(parts === 1 ? gradientsOfWhole(problem) : gradientsInParts(problem, parts)), values };
+}
+
+function renameInputs(graph: Graph): Graph {
+  const renamed = new Map(graph.inputs.map((input) => [input, { ...input, name: partName(input.name) }]));
+  return mapGraph(graph, (value) => renamed.get(value) ?? value);
 }
 
 /** The number of this step, from 1, kept as state. */
@@ -130,15 +129,6 @@ function countedStep(build: Builder, keep: (input: Value, next: Value, initial: 
   const now = build.add(before, build.scalar(1, before));
   keep(before, now, tensorOf("int64", [], [0]));
   return now;
-}
-
-function labelsInput(build: Builder, loss: Loss, output: Value): Value {
-  if (loss.labels === "indices") return build.input("labels", "int64", [batchOf(output)]);
-  return build.input("labels", output.dtype, output.shape);
-}
-
-function batchOf(output: Value): number | string | null {
-  return output.shape?.[0] ?? null;
 }
 
 function firstOutput(graph: Graph): Value {
