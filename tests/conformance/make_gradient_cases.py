@@ -70,7 +70,7 @@ def main():
         for name, reason in refused:
             print(f"  {name}: {reason}")
     if dubious:
-        print("\nforward agrees, but the coarse numeric slope does not (kinks, or a case to look at):")
+        print("\nnotes (a numeric slope apart from the judge's is a kink nearby, or a case to look at):")
         for name, note in dubious:
             print(f"  {name}: {note}")
 

@@ -119,7 +119,6 @@ def of_class(module, name, **options):
 
 quarter = dict(depths=(1, 1, 1, 1), dims=(16, 32, 64, 64))
 net("poolformer", of_class("metaformer", "MetaFormer", **quarter, token_mixers=["Pooling"] * 4), script=True)
-net("caformer", of_class("metaformer", "MetaFormer", **quarter, token_mixers=["SepConv", "SepConv", "Attention", "Attention"]), script=True)
 mixer = dict(img_size=64, patch_size=16, num_blocks=2, embed_dim=48)
 net("mixer", of_class("mlp_mixer", "MlpMixer", **mixer))
 net("focalnet", of_class("focalnet", "FocalNet", depths=(1, 1, 1, 1), embed_dim=16))
@@ -148,14 +147,19 @@ net("resnet_blur", blurred)
 
 
 def preactivated():
-    return timm_class("resnetv2", "ResNetV2")(layers=(1, 1, 1, 1), channels=(16, 32, 48, 64), num_classes=4, stem_type="fixed")
+    from functools import partial
+
+    from timm.layers import GroupNormAct
+
+    norm = partial(GroupNormAct, num_groups=4)
+    return timm_class("resnetv2", "ResNetV2")(layers=(1, 1, 1, 1), channels=(16, 32, 48, 64), num_classes=4, norm_layer=norm)
 
 
 net("resnetv2_group_norm", preactivated)
 
 
 def densenet():
-    return timm_class("densenet", "DenseNet")(growth_rate=8, block_config=(2, 2, 2, 2), num_init_features=16, num_classes=4)
+    return timm_class("densenet", "DenseNet")(growth_rate=8, block_config=(2, 2, 2, 2), num_classes=4)
 
 
 net("densenet", densenet, script=True)
@@ -240,7 +244,7 @@ class TextClassifier(nn.Module):
         mask = ids != 0
         x = self.tokens(ids) + self.positions(torch.arange(ids.shape[1]))
         bias = torch.zeros(ids.shape[1], ids.shape[1]).masked_fill(torch.ones(ids.shape[1], ids.shape[1]).triu(1).bool(), -1e9).to(x.dtype) if self.causal else None
-        x = self.encoder(x, mask=bias) if self.causal else self.encoder(x)
+        x = self.encoder(x, mask=bias, is_causal=False) if self.causal else self.encoder(x)
         weight = mask.to(x.dtype).unsqueeze(-1)
         return self.head((x * weight).sum(1) / weight.sum(1))
 
@@ -261,7 +265,7 @@ class BertLike(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.words, self.positions, self.types = nn.Embedding(40, 16), nn.Embedding(16, 16), nn.Embedding(2, 16)
+        self.words, self.positions, self.types = nn.Embedding(50, 16), nn.Embedding(16, 16), nn.Embedding(2, 16)
         self.norm = nn.LayerNorm(16, eps=1e-12)
         self.blocks = nn.ModuleList([nn.ModuleDict({"q": nn.Linear(16, 16), "k": nn.Linear(16, 16), "v": nn.Linear(16, 16), "o": nn.Linear(16, 16), "n1": nn.LayerNorm(16), "i": nn.Linear(16, 32), "f": nn.Linear(32, 16), "n2": nn.LayerNorm(16)}) for _ in range(2)])
         self.pooler, self.head = nn.Linear(16, 16), nn.Linear(16, 3)
