@@ -41,7 +41,7 @@ function coordinateOf(attributes: Attributes, index: number, { size, target, sca
     case "half_pixel_symmetric": {
       const adjustment = fround(target / fround(factor * size));
       const offset = fround(fround(size / 2) * fround(1 - adjustment));
-      return fround(fround(offset + fround(fround(index + 0.5) / factor)) - 0.5);
+      return fround(offset + (index + 0.5) / factor - 0.5);
     }
     case "tf_crop_and_resize": {
       const [start, end] = region.map(fround) as [number, number];
@@ -53,9 +53,12 @@ function coordinateOf(attributes: Attributes, index: number, { size, target, sca
   }
 }
 
+/** ONNX Runtime takes what is as near to the middle between two elements as float32 tells for the middle. */
+const isMiddle = (coordinate: number): boolean => Math.abs(coordinate - Math.floor(coordinate) - 0.5) <= 1e-6;
+
 const nearest: { readonly [M in NearestMode]: (coordinate: number) => number } = {
-  round_prefer_floor: (coordinate) => Math.ceil(coordinate - 0.5),
-  round_prefer_ceil: (coordinate) => Math.floor(coordinate + 0.5),
+  round_prefer_floor: (coordinate) => (isMiddle(coordinate) ? Math.floor(coordinate) : Math.round(coordinate)),
+  round_prefer_ceil: (coordinate) => (isMiddle(coordinate) ? Math.ceil(coordinate) : Math.round(coordinate)),
   floor: Math.floor,
   ceil: Math.ceil,
 };
@@ -123,13 +126,18 @@ function resizings({ build, attributes, inputs, x, y }: Step<"Resize">): (Resizi
   const scales = byScales ? constantNumbers(scalesInput) : [];
   const size = (axis: number) => numberOf(x.shape?.[axis], "it is resized", x);
   const common = byScales || keepAspectRatioPolicy === "stretch" ? undefined : commonScale();
-  return axes.flatMap((axis, index) => {
-    const region = [regions[index] ?? 0, regions[index + axes.length] ?? 1] as const;
+  const resized = axes.flatMap((axis, index) => {
     const isSame = byScales ? scales[index] === 1 : areEqualDimensions(y.shape?.[axis], x.shape?.[axis]);
-    if (isSame && (common ?? 1) === 1 && region[0] === 0 && region[1] === 1) return [];
+    // ONNX Runtime takes an axis of scale 1 as it is, whatever the region.
+    if (isSame && (common ?? 1) === 1) return [];
     const target = numberOf(y.shape?.[axis], "it is resized to", y);
-    return [{ axis, size: size(axis), target, scale: scales[index] ?? common ?? target / size(axis), region }];
+    const scale = scales[index] ?? common ?? target / size(axis);
+    const region = [regions[index] ?? 0, regions[index + axes.length] ?? 1] as const;
+    return [{ axis, size: size(axis), target, scale, region }];
   });
+  // And where no size changes, or not that of an axis to be antialiased, it copies, whatever the scales.
+  const changed = resized.filter((each) => each.size !== each.target);
+  return attributes.antialias || changed.length === 0 ? changed : resized;
 
   /** All axes have the scale of the one that decides. */
   function commonScale(): number {

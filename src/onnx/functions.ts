@@ -4,7 +4,7 @@ import { GraftError } from "../tensor/index.ts";
 import { type Names, Scope } from "./names.ts";
 import { opsetsOf } from "./opsets.ts";
 import type { AttributeProto, FunctionProto, NodeProto } from "./proto/onnx_pb.ts";
-import type { Frame, HeldAttribute, RawNode } from "./raw-node.ts";
+import type { Frame, HeldAttribute, RawNode } from "./rawNode.ts";
 
 export interface FunctionDefinition {
   readonly key: string;

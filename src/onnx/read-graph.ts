@@ -32,7 +32,7 @@ import { isIgnorable } from "./raise/newer.ts";
 import { raise } from "./raise/raise.ts";
 import type { Sequences } from "./raise/sequences.ts";
 import type { Place } from "./raise/step.ts";
-import type { Frame, HeldAttribute, RawNode, Sink } from "./raw-node.ts";
+import type { Frame, HeldAttribute, RawNode, Sink } from "./rawNode.ts";
 import { isExternal, readSparseTensor, readTensor } from "./tensors.ts";
 import { type ReadType, readType, unknownType } from "./types.ts";
 import type { ReadLimits } from "./wire.ts";

@@ -1,6 +1,6 @@
 /** @file Raising nodes from the operator set they were written for to the canonical one, a change at a time. */
 import { canonicalOpset } from "../model.ts";
-import type { RawNode } from "../raw-node.ts";
+import type { RawNode } from "../rawNode.ts";
 import { movementSteps } from "./movement.ts";
 import { normalizationSteps } from "./normalization.ts";
 import { pointwiseSteps } from "./pointwise.ts";

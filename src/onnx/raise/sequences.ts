@@ -1,7 +1,7 @@
 /** @file Sequences of tensors whose elements are known one by one: reading an element becomes an operator on tensors. */
 import type { Value } from "../../graph/index.ts";
 import { numbersOf, type Tensor, tensorOf } from "../../tensor/index.ts";
-import type { RawNode } from "../raw-node.ts";
+import type { RawNode } from "../rawNode.ts";
 import type { Step } from "./step.ts";
 
 /** The nodes that made the sequences seen so far. */

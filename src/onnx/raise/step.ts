@@ -4,7 +4,7 @@ import { type DType, GraftError, type NumericTensor, type Tensor, tensorOf } fro
 import { writeAttribute } from "../attributes.ts";
 import { integers } from "../constants.ts";
 import type { AttributeProto } from "../proto/onnx_pb.ts";
-import type { HeldAttribute, RawNode } from "../raw-node.ts";
+import type { HeldAttribute, RawNode } from "../rawNode.ts";
 import type { Sequences } from "./sequences.ts";
 
 /** Where a node is raised: what is known of its values, and where helpers go. */
