@@ -15,14 +15,16 @@ export function verify(graph: Graph): Graph {
   return graph;
 }
 
-function verifyScope(graph: Graph, outer: ReadonlyMap<string, Value>): void {
-  const scope = new Map(outer);
+/** `scope` holds the values of the graphs around, and again only those afterwards: a copy each would make it quadratic. */
+function verifyScope(graph: Graph, scope: Map<string, Value>): void {
+  const own: string[] = [];
   const define = (value: Value, where: string) => {
     const known = scope.get(value.name);
     if (known !== undefined) {
       throw invalid(graph, where, known === value ? "the value is defined twice" : "two values have one name", value);
     }
     scope.set(value.name, value);
+    own.push(value.name);
   };
   const use = (value: Value, where: string) => {
     if (scope.get(value.name) !== value) throw invalid(graph, where, "the value is used before it is defined", value);
@@ -49,6 +51,7 @@ function verifyScope(graph: Graph, outer: ReadonlyMap<string, Value>): void {
     for (const output of definitionsOf(node)) define(output, where);
   }
   for (const output of graph.outputs) use(output, "outputs");
+  for (const name of own) scope.delete(name);
 }
 
 function verifyArity(graph: Graph, node: Node, where: string): void {
