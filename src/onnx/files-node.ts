@@ -28,8 +28,7 @@ export async function readModelFile(path: string): Promise<OnnxModel> {
       actual: `${facts.size}`,
     });
   }
-  const bytes = await readFile(path);
-  return readModel(bytes, { path, externalData: externalDataBeside(path) });
+  return readModel(await readFile(path), { path, externalData: externalDataBeside(path) });
 }
 
 /**

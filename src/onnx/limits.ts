@@ -1,5 +1,14 @@
 /** @file What a model would ask of the machine that runs it: small files can want gigabytes, or never end. */
-import { describeNode, type Graph, type Node, type OperatorNode, subgraphsOf, type Value } from "../graph/index.ts";
+import {
+  describeNode,
+  type Graph,
+  type Node,
+  type OperatorNode,
+  producersOf,
+  subgraphsOf,
+  usesOf,
+  type Value,
+} from "../graph/index.ts";
 import {
   byteLength,
   type DType,
@@ -10,7 +19,6 @@ import {
   showShape,
   type Tensor,
 } from "../tensor/index.ts";
-import type { OnnxModel } from "./model.ts";
 
 export interface ResourceLimits {
   /** Bytes of any one tensor. */
@@ -19,14 +27,14 @@ export interface ResourceLimits {
   readonly iterations: number;
 }
 
-export const resourceLimits: ResourceLimits = { tensorBytes: 2 ** 31, iterations: 10_000_000 };
+export const resourceLimits: ResourceLimits = { tensorBytes: 2 ** 30, iterations: 10_000_000 };
 
 /**
  * Throws "model-refused" when a tensor of a declared shape, or one made from constants (ConstantOfShape, Expand, Tile,
  * Range, Pad, Resize and the like), passes the limit, or when a loop cannot end or runs too often. Only constants and
  * the shapes values carry are looked at: after shape inference has filled those in, the same check sees further.
  */
-export function checkResources({ graph }: Pick<OnnxModel, "graph">, limits: Partial<ResourceLimits> = {}): void {
+export function checkResources({ graph }: { readonly graph: Graph }, limits: Partial<ResourceLimits> = {}): void {
   checkGraph(graph, { ...resourceLimits, ...limits }, new Map(), 1);
 }
 
@@ -148,25 +156,50 @@ function iterationsOf(node: Node, constants: Constants, place: string): number {
   const count = trips === undefined ? Number.POSITIVE_INFINITY : firstNumber(constants.get(trips));
   const begins = condition === undefined ? true : firstNumber(constants.get(condition));
   if (begins === 0) return 1;
-  // A condition that is computed may end the loop, and a count that comes from outside is its caller's choice.
-  if (count === undefined || !staysTrue(node.attributes.body, constants)) return 1;
+  // A condition that is computed anew may end the loop, and a count that comes from outside is its caller's choice.
+  if (count === undefined || changes(node.attributes.body, constants)) return 1;
   if (count === Number.POSITIVE_INFINITY && begins !== undefined) {
     throw refused(place, "the loop never ends: it has no count, and its condition never changes");
   }
   return count === Number.POSITIVE_INFINITY ? 1 : Math.max(1, count);
 }
 
-/** Whether a loop's body hands its condition on unchanged, or a constant that is true. */
-function staysTrue(body: Graph, constants: Constants): boolean {
-  const sources = new Map<Value, Value | undefined>();
-  for (const { operator, inputs, outputs } of body.nodes) {
-    if (operator === "Identity" && outputs[0] !== undefined) sources.set(outputs[0], inputs[0]);
+/**
+ * Whether a loop's condition can differ from one round to the next, or is false at once: it then rests on the number of
+ * the round, on a value the rounds hand on changed, on chance, or on what we do not know.
+ */
+function changes(body: Graph, constants: Constants): boolean {
+  const producers = producersOf(body);
+  const [condition, ...results] = body.outputs;
+  const [round, handedOn, ...carried] = body.inputs;
+  const sourceOf = (value: Value | undefined): Value | undefined => {
+    let source = value;
+    for (
+      let node = source && producers.get(source);
+      node?.operator === "Identity";
+      node = source && producers.get(source)
+    ) {
+      source = node.inputs[0];
+    }
+    return source;
+  };
+  const last = sourceOf(condition);
+  if (last !== undefined && firstNumber(body.initializers.get(last) ?? constants.get(last)) === 0) return true;
+
+  const changing = new Set<Value | undefined>([round]);
+  for (const [index, value] of carried.entries()) if (sourceOf(results[index]) !== value) changing.add(value);
+  const seen = new Set<Value>();
+  const waiting = condition === undefined || condition === handedOn ? [] : [condition];
+  for (let value = waiting.pop(); value !== undefined; value = waiting.pop()) {
+    if (changing.has(value)) return true;
+    if (seen.has(value)) continue;
+    seen.add(value);
+    const node = producers.get(value);
+    if (node === undefined) continue;
+    if (node.kind === "foreign" || node.operator.startsWith("Random") || node.operator === "Bernoulli") return true;
+    waiting.push(...usesOf(node));
   }
-  let value = body.outputs[0];
-  while (value !== undefined && sources.has(value)) value = sources.get(value);
-  if (value === undefined) return false;
-  const constant = body.initializers.get(value) ?? constants.get(value);
-  return value === body.inputs[1] || firstNumber(constant) === 1;
+  return false;
 }
 
 function firstNumber(tensor: Tensor | undefined): number | undefined {

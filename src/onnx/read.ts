@@ -5,6 +5,7 @@ import { GraftError } from "../tensor/index.ts";
 import type { ExternalData } from "./external-data.ts";
 import { modelExtrasOf } from "./extras.ts";
 import { functionsOf } from "./functions.ts";
+import { checkResources, type ResourceLimits } from "./limits.ts";
 import { newestIrVersion, type OnnxModel } from "./model.ts";
 import { opsetsOf } from "./opsets.ts";
 import { type ModelProto, ModelProtoSchema } from "./proto/onnx_pb.ts";
@@ -17,14 +18,15 @@ export interface ReadOptions {
   readonly path?: string;
   /** Gives data that lies outside the file; without it, such models are refused. */
   readonly externalData?: ExternalData;
-  readonly limits?: Partial<ReadLimits>;
+  /** What a file may hold, and what running it may take. `Infinity` sets a limit aside. */
+  readonly limits?: Partial<ReadLimits & ResourceLimits>;
 }
 
 /**
  * The model in the bytes of an ONNX file, raised to the canonical operator set, its functions inlined. Weights are not
  * copied where their bytes are aligned: the tensors look into `bytes`, which must not change afterwards.
  * Throws `GraftError` with the file's name: "model-invalid" when the file is malformed, "model-refused" when it asks
- * for too much, for other files, or for what is not supported.
+ * for too much (also of a machine that runs it: see `checkResources`), for other files, or for what is not supported.
  */
 export function readModel(bytes: Uint8Array, options: ReadOptions = {}): OnnxModel {
   try {
@@ -53,6 +55,7 @@ function read(bytes: Uint8Array, options: ReadOptions): OnnxModel {
   const functions = functionsOf(proto.functions);
   const reader = new GraphReader(limits, functions, options.externalData);
   const graph = verify(reader.mainGraph(proto.graph, opsets, irVersion));
+  checkResources({ graph }, options.limits);
   const extras = modelExtrasOf(proto);
   return {
     graph,
