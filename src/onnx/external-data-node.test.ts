@@ -26,7 +26,7 @@ beforeAll(() => {
   symlinkSync(join(folder, "good.bin"), join(folder, "inner_link"));
   symlinkSync(home, join(folder, "up"));
   linkSync(join(home, "secret"), join(folder, "hard"));
-  execFileSync("mkfifo", [join(folder, "pipe")]);
+  execFileSync("sh", ["-c", `mkfifo "${join(folder, "pipe")}"`]);
 });
 
 afterAll(() => rmSync(home, { recursive: true }));

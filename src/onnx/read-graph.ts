@@ -1,39 +1,20 @@
 /** @file ONNX's graph and node messages become a Graph: names resolved, old forms raised, functions inlined. */
-import { clearField, create } from "@bufbuild/protobuf";
-import {
-  type ForeignNode,
-  type Graph,
-  isOperator,
-  type Node,
-  type Operator,
-  type OperatorNode,
-  schemaOf,
-  type Value,
-} from "../graph/index.ts";
+import { type Graph, isOperator, type Value } from "../graph/index.ts";
 import { GraftError, type Tensor, unreachable } from "../tensor/index.ts";
-import { beyondVocabulary, readAttribute } from "./attributes.ts";
 import { readConstant } from "./constants.ts";
-import { type ExternalData, loadExternal } from "./external-data.ts";
+import type { ExternalData } from "./external-data.ts";
 import { graphExtrasOf, nodeExtrasOf } from "./extras.ts";
 import { bindCall, type FunctionDefinition, type Functions, functionKey } from "./functions.ts";
 import { Names, Scope } from "./names.ts";
+import { readNode } from "./nodes.ts";
 import { namesUsedBy, orderNodes } from "./order.ts";
-import {
-  type AttributeProto,
-  AttributeProtoSchema,
-  type GraphProto,
-  type NodeProto,
-  type TensorProto,
-  TensorProtoSchema,
-  type ValueInfoProto,
-} from "./proto/onnx_pb.ts";
+import type { GraphProto, NodeProto, ValueInfoProto } from "./proto/onnx_pb.ts";
 import { Guesses } from "./raise/guess.ts";
-import { isIgnorable } from "./raise/newer.ts";
 import { raise } from "./raise/raise.ts";
 import type { Sequences } from "./raise/sequences.ts";
 import type { Place } from "./raise/step.ts";
 import type { Frame, HeldAttribute, RawNode, Sink } from "./rawNode.ts";
-import { isExternal, readSparseTensor, readTensor } from "./tensors.ts";
+import { readSparseTensor, readTensor } from "./tensors.ts";
 import { type ReadType, readType, unknownType } from "./types.ts";
 import type { ReadLimits } from "./wire.ts";
 
@@ -232,99 +213,15 @@ export class GraphReader {
 
   /** A node in its canonical form, of the vocabulary where it fits and foreign where it does not. */
   #emit(raw: RawNode, frame: Frame): void {
-    const node =
-      (raw.domain === "" && isOperator(raw.operator) && this.#known(raw, raw.operator)) || this.#foreign(raw);
+    if (raw.domain !== "") {
+      this.foreignDomains.set(raw.domain, Math.max(raw.version, this.foreignDomains.get(raw.domain) ?? 0));
+    }
+    const node = readNode(raw, {
+      tensor: (proto) => readTensor(proto, this.#external),
+      graph: (proto, held) => this.#subgraph(proto, held.frame ?? unreachable("a made-up attribute holds a graph")),
+    });
     this.#guesses.observe(node);
     frame.sink.nodes.push(node);
-  }
-
-  /** `undefined` when an attribute is beyond the vocabulary. */
-  #known<K extends Operator>(raw: RawNode, operator: K): Node | undefined {
-    const schemas = schemaOf(operator).attributes;
-    const names = new Map<string, keyof typeof schemas>();
-    for (const key in schemas) names.set(schemas[key].name, key);
-    for (const [name, { proto }] of raw.attributes) {
-      if (!names.has(name) && !isIgnorable(operator, name, proto)) return undefined;
-    }
-    const attributes: Partial<Record<keyof typeof schemas, unknown>> = {};
-    // Graphs last: none is read before it is certain that the node is known, or it would be read twice.
-    const isGraph = (key: keyof typeof schemas) => schemas[key].kind === "graph";
-    for (const key of [...names.values()].sort((a, b) => Number(isGraph(a)) - Number(isGraph(b)))) {
-      const schema = schemas[key];
-      const held = raw.attributes.get(schema.name);
-      if (held === undefined) {
-        if (schema.required) throw new GraftError("model-invalid", `attribute "${schema.name}" is missing`);
-        attributes[key] = schema.fallback;
-        continue;
-      }
-      const value = readAttribute(held.proto, schema, {
-        tensor: (proto) => readTensor(proto, this.#external),
-        graph: (proto) => this.#subgraph(proto, held.frame ?? unreachable("a made-up attribute holds a graph")),
-      });
-      if (value === beyondVocabulary) return undefined;
-      attributes[key] = value;
-    }
-    const node: OperatorNode<K> = {
-      kind: "operator",
-      operator,
-      name: raw.name,
-      // Filled key by key from the operator's own schema.
-      attributes: attributes as OperatorNode<K>["attributes"],
-      inputs: withoutTrailing(raw.inputs, schemaOf(operator).inputs[0]),
-      outputs: withoutTrailing(raw.outputs, 0),
-      ...(raw.extras === undefined ? {} : { extras: raw.extras }),
-    };
-    // A node of one operator is a member of the union of all, which TypeScript does not see for a generic operator.
-    return node as unknown as Node;
-  }
-
-  #foreign(raw: RawNode): ForeignNode {
-    if (raw.domain !== "")
-      this.foreignDomains.set(raw.domain, Math.max(raw.version, this.foreignDomains.get(raw.domain) ?? 0));
-    return {
-      kind: "foreign",
-      domain: raw.domain,
-      operator: raw.operator,
-      name: raw.name,
-      attributes: [...raw.attributes].map(([name, held]) => {
-        const graphs = held.proto.g === undefined ? held.proto.graphs : [held.proto.g, ...held.proto.graphs];
-        return {
-          name,
-          graphs: graphs.map((graph) =>
-            this.#subgraph(graph, held.frame ?? unreachable("a made-up attribute holds a graph")),
-          ),
-          encoded: this.#encoded(held.proto, name),
-        };
-      }),
-      inputs: raw.inputs,
-      outputs: raw.outputs,
-      ...(raw.extras === undefined ? {} : { extras: raw.extras }),
-    };
-  }
-
-  /** The attribute without its graphs, under the name it has here, and with nothing left outside the model. */
-  #encoded(proto: AttributeProto, name: string): AttributeProto {
-    const encoded = Object.assign(create(AttributeProtoSchema), proto, { name, graphs: [] });
-    clearField(encoded, AttributeProtoSchema.field.g);
-    if (proto.t !== undefined) encoded.t = this.#inside(proto.t);
-    encoded.tensors = proto.tensors.map((each) => this.#inside(each));
-    const sparse =
-      proto.sparseTensor === undefined ? proto.sparseTensors : [proto.sparseTensor, ...proto.sparseTensors];
-    for (const { values, indices } of sparse) {
-      if ((values && isExternal(values)) || (indices && isExternal(indices))) {
-        throw new GraftError("model-refused", "a sparse tensor of an unknown operator lies outside the model");
-      }
-    }
-    return encoded;
-  }
-
-  #inside(proto: TensorProto): TensorProto {
-    if (!isExternal(proto)) return proto;
-    const tensor = readTensor(proto, this.#external);
-    const copy = Object.assign(create(TensorProtoSchema), proto, { externalData: [] });
-    clearField(copy, TensorProtoSchema.field.dataLocation);
-    copy.rawData = loadExternal(proto, tensor.dtype === "string" ? 0 : tensor.data.byteLength, this.#external);
-    return copy;
   }
 
   /** Puts a function's body in the place of its call. */
@@ -346,12 +243,6 @@ export class GraphReader {
 
 function typesOf(infos: readonly ValueInfoProto[]): ReadonlyMap<string, ReadType> {
   return new Map(infos.map((info) => [info.name, at(`value "${info.name}"`, () => readType(info.type))]));
-}
-
-/** Omitted values at the end say nothing, beyond the `least` that an operator names. */
-function withoutTrailing<T>(values: readonly (T | undefined)[], least: number): readonly (T | undefined)[] {
-  const last = values.findLastIndex((value) => value !== undefined);
-  return values.slice(0, Math.max(last + 1, least));
 }
 
 function label(node: NodeProto): string {
