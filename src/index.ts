@@ -20,7 +20,22 @@ export {
   type ParameterCount,
   type ValueDescription,
 } from "./model/index.ts";
-export { type OnnxModel, onnxModelOf, readModel, writeModel } from "./onnx/index.ts";
+export {
+  canonicalOpset,
+  checkResources,
+  type ExternalData,
+  newestOpset,
+  type OnnxModel,
+  oldestOpset,
+  onnxModelOf,
+  type ReadLimits,
+  type ReadOptions,
+  type ResourceLimits,
+  readLimits,
+  readModel,
+  resourceLimits,
+  writeModel,
+} from "./onnx/index.ts";
 export {
   attachHead,
   cutAfter,
@@ -29,6 +44,9 @@ export {
   foldBatchNorm,
   foldConstants,
   type HeadOptions,
+  type LoweredGraph,
+  type LoweringOptions,
+  lowerForTraining,
   type Pass,
   removeDeadNodes,
   removeDuplicateNodes,
@@ -46,6 +64,7 @@ export {
   int64Vector,
   numbersOf,
   type Shape,
+  type StringTensor,
   type Tensor,
   tensorOf,
 } from "./tensor/index.ts";
@@ -57,6 +76,8 @@ export {
   type Clipping,
   type CrossEntropyOptions,
   type Loss,
+  type LossInputs,
+  type LossValues,
   meanSquaredError,
   type Optimizer,
   type RmspropOptions,
@@ -67,4 +88,7 @@ export {
   softmaxCrossEntropy,
   type TrainingStep,
   type TrainingStepOptions,
+  type UpdateInputs,
+  type UpdateOutputs,
+  type WeightedMean,
 } from "./training/index.ts";

@@ -1,5 +1,13 @@
 /** @file `graft gradients`: a model with its derivatives, for any ONNX runtime. */
-import { findValue, foldConstants, inferShapes, removeDeadNodes, removeDuplicateNodes, withGradients } from "graftwork";
+import {
+  checkResources,
+  findValue,
+  foldConstants,
+  inferShapes,
+  removeDeadNodes,
+  removeDuplicateNodes,
+  withGradients,
+} from "graftwork";
 import { readModelFile, writeModelFile } from "graftwork/node";
 
 export async function gradients(
@@ -9,6 +17,7 @@ export async function gradients(
 ): Promise<void> {
   const model = await readModelFile(path);
   const inferred = inferShapes(model.graph);
+  checkResources({ graph: inferred });
   const keep = [output, ...wrt].map((name) => findValue(inferred, name));
   const derived = withGradients(foldConstants(inferred, { keep }), { output, wanted: wrt });
   await writeModelFile(out, { ...model, graph: removeDeadNodes(removeDuplicateNodes(derived)) });

@@ -1,5 +1,4 @@
 /** @file The gradient room: derivatives as graphs. */
 export { type GradientsRequest, withGradients } from "./gradients.ts";
 export { type Barrier, gradientReach, type Reach } from "./reach.ts";
-export { gradientRules } from "./table.ts";
 export { backpropagate } from "./walk.ts";

@@ -1,7 +1,7 @@
 /** @file What a model is, in figures: what `graft inspect` prints and anyone can ask for. */
 import { gradientReach } from "../gradient/index.ts";
 import { allNodes, describeNode, type Graph, showType, type Value } from "../graph/index.ts";
-import type { OnnxModel } from "../onnx/index.ts";
+import { checkResources, type OnnxModel } from "../onnx/index.ts";
 import { findValue } from "../passes/index.ts";
 import { inferShapes } from "../shapes/index.ts";
 import { byteLength, elementCount, isFloating } from "../tensor/index.ts";
@@ -57,10 +57,13 @@ export interface ModelDescription {
 /**
  * Describes a model. `output` names the value whose gradients are followed; by default every floating-point output.
  *
- * @throws GraftError `usage` where the graph has no value of that name, `model-invalid` where its shapes contradict
+ * @throws GraftError `usage` where the graph has no value of that name, `model-invalid` where its shapes contradict,
+ *   `model-refused` where it would ask for too much
  */
 export function describeModel(model: OnnxModel, { output }: { readonly output?: string } = {}): ModelDescription {
   const graph = inferShapes(model.graph);
+  // With shapes inferred the check sees further than it did on reading.
+  checkResources({ graph });
   const from =
     output === undefined ? graph.outputs.filter((each) => isFloating(each.dtype)) : [findValue(graph, output)];
   const operators = countOperators(graph);

@@ -2,8 +2,7 @@
 export { attachHead, type HeadOptions } from "./attachHead.ts";
 export { foldBatchNorm, unfoldBatchNorm } from "./batchNorm.ts";
 export { cutAfter, cutBefore, findValue } from "./cut.ts";
-export { foldConstants, removeIdentities } from "./fold.ts";
+export { foldConstants } from "./fold.ts";
 export { type LoweredGraph, type LoweringOptions, lowerForTraining } from "./lowerForTraining.ts";
 export { type Pass, runPasses } from "./pass.ts";
-export { removeDeadNodes, removeDuplicateNodes, replaceUses } from "./prune.ts";
-export { type Stacked, type StackOptions, stackBatch } from "./stackBatch.ts";
+export { removeDeadNodes, removeDuplicateNodes } from "./prune.ts";

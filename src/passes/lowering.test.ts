@@ -4,7 +4,7 @@ import { type Builder, type Graph, printGraph, type Value } from "../graph/index
 import { inferShapes, newBuilder } from "../shapes/index.ts";
 import { deviation, randomNumbers, randomTensor, runGraph } from "../testing/index.ts";
 import { depthwiseGeometry, lowerDepthwise } from "./depthwise.ts";
-import { stackBatch } from "./index.ts";
+import { stackBatch } from "./stackBatch.ts";
 
 const batch = 3;
 

@@ -2,7 +2,6 @@
 export { type EinsumIndex, ellipsis, parseEinsum } from "./einsum.ts";
 export { bindDimensions, inferShapes } from "./infer.ts";
 export { Inference, newBuilder } from "./inference.ts";
-export { checkAllocations } from "./limits.ts";
 export { clampSlice } from "./slice.ts";
 export {
   type TransposedWindowAttributes,

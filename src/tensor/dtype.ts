@@ -84,17 +84,9 @@ const facts: { readonly [D in DType]: DTypeFacts } = {
   int2: { bits: 2, kind: "integer", storage: Uint8Array },
 };
 
-export function isDType(name: string): name is DType {
-  return Object.hasOwn(facts, name);
-}
-
 /** Whether gradients flow through values of this type. */
 export function isFloating(dtype: DType | undefined): boolean {
   return dtype !== undefined && facts[dtype].kind === "floating";
-}
-
-export function isInteger(dtype: DType | undefined): boolean {
-  return dtype !== undefined && facts[dtype].kind === "integer";
 }
 
 /** Bytes that `count` elements take when packed as ONNX packs them. Strings have no fixed width: 0. */

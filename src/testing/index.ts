@@ -3,4 +3,4 @@ export { type CheckOptions, checkGradient, type InputSpec } from "./check-gradie
 export { deviation, expectClose } from "./close.ts";
 export { readNpz } from "./npz-node.ts";
 export { randomNumbers, randomTensor } from "./random.ts";
-export { compileGraph, runGraph } from "./run-node.ts";
+export { runGraph } from "./run-node.ts";
