@@ -45,7 +45,7 @@ function tensorOf(type: string, numbers: readonly number[], shape: number[]): Fe
     case "int64":
       return new Tensor(
         "int64",
-        BigInt64Array.from(numbers, (number) => BigInt(Math.floor(Math.abs(number) * 3))),
+        BigInt64Array.from(numbers, (number) => BigInt(Math.floor(Math.abs(number) * 2))),
         shape,
       );
     case "int32":
