@@ -11,6 +11,7 @@ import {
   type Value,
 } from "../graph/index.ts";
 import { areCompatible, GraftError, isFloating, unreachable } from "../tensor/index.ts";
+import { blocked } from "./blocked.ts";
 import { sumToShapeOf } from "./broadcast.ts";
 import type { GradientRule, Step } from "./rule.ts";
 import { gradientRules } from "./table.ts";
@@ -183,20 +184,4 @@ function located<T>(node: Node, act: () => T): T {
   } catch (error) {
     throw error instanceof GraftError ? error.at(describeNode(node)) : error;
   }
-}
-
-/** The error for an operator without a derivative: it names one path from a wanted value to it. */
-function blocked(nodes: readonly Node[], node: Node, dependent: ReadonlySet<Value>, reason: string): GraftError {
-  const path = [describeNode(node)];
-  let entry = usesOf(node).find((use) => dependent.has(use));
-  for (let index = nodes.indexOf(node) - 1; index >= 0 && entry !== undefined; index--) {
-    const earlier = nodes[index];
-    if (earlier === undefined || !definitionsOf(earlier).includes(entry)) continue;
-    path.unshift(describeNode(earlier));
-    entry = usesOf(earlier).find((use) => dependent.has(use)) ?? entry;
-  }
-  return new GraftError("not-differentiable", `${node.operator} has no derivative: ${reason}`, {
-    actual: `it on the path ${[entry?.name, ...path].filter(Boolean).join(" → ")}`,
-    hint: "ask for gradients of values after it, or replace the operator",
-  });
 }
