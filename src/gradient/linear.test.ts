@@ -74,11 +74,11 @@ describe("MatMul", () => {
       printGraph(removeDeadNodes(withGradients(graph, { output: "y", wanted: ["x", "w"] }))),
     ).toMatchInlineSnapshot(`
       "graph graph(x: float32[N, 7, 3], w: float32[3, 4], dy: float32[N, 7, 4]) -> y, grad:x, grad:w
+        constant: int64[3] = [-1, 7, 3]
         y: float32[N, 7, 4] = MatMul(x, w)
         Flatten: float32[?, 4] = Flatten(dy) {axis: 2}
         Gemm: float32[?, 3] = Gemm(Flatten, w) {transB: true}
-        Shape: int64[3] = Shape(x)
-        Reshape: float32[N, 7, 3] = Reshape(Gemm, Shape)
+        Reshape: float32[N, 7, 3] = Reshape(Gemm, constant)
         Flatten_1: float32[?, 3] = Flatten(x) {axis: 2}
         Flatten_2: float32[?, 4] = Flatten(dy) {axis: 2}
         Gemm_1: float32[3, 4] = Gemm(Flatten_1, Flatten_2) {transA: true}

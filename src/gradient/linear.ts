@@ -4,6 +4,7 @@ import { GraftError, tensorOf } from "../tensor/index.ts";
 import { sumToShapeOf } from "./broadcast.ts";
 import { einsumGradients } from "./einsum.ts";
 import { by, type Gradient, type GradientRules, inputAt, rankOf, type Step } from "./rule.ts";
+import { reshapeLike } from "./sizes.ts";
 
 /** Aᵀ of the last two axes. */
 function transposed(b: Builder, a: Value): Value {
@@ -26,13 +27,12 @@ function matMul({ build: b, inputs, dy }: Step<"MatMul">): readonly Gradient[] {
   const B = isColumn ? b.unsqueeze(right, [1]) : right;
   const dY = isColumn ? b.unsqueeze(isRow ? b.unsqueeze(dy, [-1]) : dy, [-1]) : isRow ? b.unsqueeze(dy, [-2]) : dy;
   const inShapeOf = (gradient: Value, matrix: Value, operand: Value) => {
-    const summed = sumToShapeOf(b, gradient, matrix);
-    return matrix === operand ? summed : b.reshape(summed, [-1]);
+    return reshapeLike(b, sumToShapeOf(b, gradient, matrix), operand);
   };
 
   if (rankOf(B) === 2) {
     // Every matrix of the stack meets the same B: one product of tall matrices gives each gradient.
-    const rows = (product: Value) => (rankOf(A) === 2 ? product : b.reshape(product, b.shapeOf(A)));
+    const rows = (product: Value) => (rankOf(A) === 2 ? product : reshapeLike(b, product, A));
     const dA = () => rows(b.apply("Gemm", [stacked(b, dY), B], { transB: true }));
     const dB = () => b.apply("Gemm", [stacked(b, A), stacked(b, dY)], { transA: true });
     return [() => inShapeOf(dA(), A, left), () => inShapeOf(dB(), B, right)];
@@ -70,7 +70,7 @@ function det({ build: b, x, dy }: Step<"Det">): Value {
   if (typeof n !== "number") {
     throw new GraftError("not-differentiable", "the matrix must have a fixed size", { actual: `${n ?? "unknown"}` });
   }
-  if (n === 1) return b.reshape(dy, b.shapeOf(x));
+  if (n === 1) return reshapeLike(b, dy, x);
   const indices = Array.from({ length: n }, (_, index) => index);
   const others = indices.flatMap((left) => indices.filter((index) => index !== left));
   const rest = b.constant(tensorOf("int64", [n, n - 1], others));

@@ -4,6 +4,7 @@ import { normalizeAxis } from "../tensor/index.ts";
 import { sumToShapeOf } from "./broadcast.ts";
 import { lossGradients } from "./normalization-loss.ts";
 import { by, type Gradient, type GradientRules, inputAt, rankOf, type Step } from "./rule.ts";
+import { reshapeLike } from "./sizes.ts";
 
 interface Standardized {
   /** x − μ. */
@@ -129,13 +130,12 @@ function layerNorm(step: Step<"LayerNormalization">): readonly Gradient[] {
 /** y = s·x̂ + t, standardized over groups of channels and all positions; s and t per channel. */
 function groupNorm(step: Step<"GroupNormalization">): readonly Gradient[] {
   const { build: b, x, dy, inputs, attributes } = step;
-  const shape = b.shapeOf(x);
-  const grouped = (value: Value) => b.reshape(value, b.concat([b.sizeOf(x, 0), b.ints([attributes.numGroups, -1])], 0));
+  const grouped = (value: Value) => b.reshape(value, b.ints([0, attributes.numGroups, -1]));
   const standardized = standardize(b, grouped(x), [2], attributes.epsilon);
   const scaled = () => b.mul(dy, perChannel(b, inputAt({ inputs }, 1), rankOf(x)));
   return [
-    () => b.reshape(throughStandard(b, standardized, grouped(scaled()), [2]), shape),
-    () => channelTotals(b, b.mul(dy, b.reshape(standardized.standard, shape))),
+    () => reshapeLike(b, throughStandard(b, standardized, grouped(scaled()), [2]), x),
+    () => channelTotals(b, b.mul(dy, reshapeLike(b, standardized.standard, x))),
     () => channelTotals(b, dy),
   ];
 }

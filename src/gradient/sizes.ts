@@ -1,6 +1,6 @@
 /** @file Reshapes whose sizes may be known only at run time. */
 import type { Builder, Value } from "../graph/index.ts";
-import { areEqualShapes } from "../tensor/index.ts";
+import { areEqualShapes, type Shape } from "../tensor/index.ts";
 
 /** A size: a number (-1 is what the others leave), or the size of an axis of a value. */
 export type Size = number | { readonly of: Value; readonly axis: number };
@@ -25,14 +25,31 @@ export function sizeVector(build: Builder, sizes: readonly Size[]): Value {
 
 /** Reshapes to sizes. */
 export function reshapeTo(build: Builder, value: Value, sizes: readonly Size[]): Value {
-  if (!isKnown(sizes)) return build.reshape(value, sizeVector(build, sizes));
-  return value.shape && areEqualShapes(value.shape, sizes) ? value : build.reshape(value, sizes);
+  const shape = sizes.map((size) => (typeof size === "number" ? size : (size.of.shape?.[size.axis] ?? null)));
+  if (sizes.includes(-1)) return build.reshape(value, isKnown(sizes) ? sizes : sizeVector(build, sizes));
+  return reshapeToShape(build, value, shape, () => sizeVector(build, sizes));
 }
 
 /** Reshapes to the shape of another value. */
 export function reshapeLike(build: Builder, value: Value, like: Value): Value {
-  if (value.shape && like.shape && areEqualShapes(value.shape, like.shape)) return value;
-  return build.reshape(value, build.shapeOf(like));
+  if (like.shape === undefined) return build.reshape(value, build.shapeOf(like));
+  return reshapeToShape(build, value, like.shape, () => build.shapeOf(like));
+}
+
+/**
+ * One unknown size is what the others leave, and the shape stays a constant: ONNX Runtime's fusion of reshapes (1.30)
+ * fails where a reshape to a computed shape meets the next.
+ */
+function reshapeToShape(build: Builder, value: Value, shape: Shape, computed: () => Value): Value {
+  if (value.shape && areEqualShapes(value.shape, shape)) return value;
+  const unknown = shape.filter((size) => typeof size !== "number").length;
+  if (unknown > 1 || (unknown === 1 && shape.includes(0))) return build.reshape(value, computed());
+  if (unknown === 0) return build.reshape(value, shape.map(Number));
+  // The size has a name, which inference from the rest does not always find.
+  const output = { name: build.unused("Reshape"), dtype: value.dtype, shape };
+  const constant = build.ints(shape.map((size) => (typeof size === "number" ? size : -1)));
+  build.define(output, "Reshape", [value, constant]);
+  return output;
 }
 
 /** A tensor of these sizes, filled with a number, in the element type of `like`. */

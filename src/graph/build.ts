@@ -41,6 +41,8 @@ export class Builder {
   readonly #initializers: Map<Value, Tensor>;
   readonly #nodes: Node[];
   readonly #names: Set<string>;
+  /** Where to go on counting for a name that is taken, so that many of one name take no longer than as many of different names. */
+  readonly #counts = new Map<string, number>();
   readonly #shared = new Map<string, Value>();
   readonly #name: string;
 
@@ -172,7 +174,9 @@ export class Builder {
   /** `name`, or with a number where it is taken. The result is taken from now on. */
   unused(name: string): string {
     let candidate = name;
-    for (let count = 1; this.#names.has(candidate); count++) candidate = `${name}_${count}`;
+    let count = this.#counts.get(name) ?? 1;
+    for (; this.#names.has(candidate); count++) candidate = `${name}_${count}`;
+    if (candidate !== name) this.#counts.set(name, count);
     this.#names.add(candidate);
     return candidate;
   }
