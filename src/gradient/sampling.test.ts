@@ -109,19 +109,15 @@ describe("Resize", () => {
     expect(printGraph(removeDeadNodes(derived))).toMatchInlineSnapshot(`
       "graph graph(x: float32[N, 3, 4, 4], dy: float32[N, 3, 8, 8]) -> y, grad:x
         constant: float32[4] = [1, 1, 2, 2]
-        constant_1: int64[1] = [3]
-        constant_2: int64[1] = [8]
-        constant_3: int64[1] = [4]
-        constant_4: int64[1] = [2]
+        constant_1: int64[5] = [-1, 3, 8, 4, 2]
+        constant_2: int64[1] = [4]
+        constant_3: int64[5] = [-1, 3, 4, 2, 4]
+        constant_4: int64[1] = [3]
         y: float32[N, 3, 8, 8] = Resize(x, _, constant) {coordinateTransformationMode: asymmetric, nearestMode: floor}
-        Shape: int64[1] = Shape(dy) {end: 1}
-        Concat: int64[5] = Concat(Shape, constant_1, constant_2, constant_3, constant_4) {axis: 0}
-        Reshape: float32[N, 3, 8, 4, 2] = Reshape(dy, Concat)
-        ReduceSum: float32[N, 3, 8, 4] = ReduceSum(Reshape, constant_3) {keepdims: false}
-        Shape_1: int64[1] = Shape(ReduceSum) {end: 1}
-        Concat_1: int64[5] = Concat(Shape_1, constant_1, constant_3, constant_4, constant_3) {axis: 0}
-        Reshape_1: float32[N, 3, 4, 2, 4] = Reshape(ReduceSum, Concat_1)
-        ReduceSum_1: float32[N, 3, 4, 4] = ReduceSum(Reshape_1, constant_1) {keepdims: false}
+        Reshape: float32[N, 3, 8, 4, 2] = Reshape(dy, constant_1)
+        ReduceSum: float32[N, 3, 8, 4] = ReduceSum(Reshape, constant_2) {keepdims: false}
+        Reshape_1: float32[N, 3, 4, 2, 4] = Reshape(ReduceSum, constant_3)
+        ReduceSum_1: float32[N, 3, 4, 4] = ReduceSum(Reshape_1, constant_4) {keepdims: false}
         grad:x: float32[N, 3, 4, 4] = Identity(ReduceSum_1)"
     `);
   });
