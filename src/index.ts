@@ -1,6 +1,7 @@
 /** @file The public API, name by name. What needs a platform comes from `graftwork/node` or `graftwork/web`. */
 export { type Barrier, type GradientsRequest, gradientReach, type Reach, withGradients } from "./gradient/index.ts";
 export {
+  type Builder,
   type ForeignNode,
   type Graph,
   type Node,
