@@ -22,6 +22,8 @@ const option = (name: string, fallback: number) => {
 };
 const [threads, batch, size] = [option("threads", 2), option("batch", 32), option("size", 160)];
 const profile = process.env["GRAFT_PROFILE"];
+/** Pictures that the `all` row takes through the graph at once: half the batch holds less memory than the peers do. */
+const microBatchOfAll = option("micro-batch", 16);
 
 /** The first of the six blocks that the `top6` rows train: Keras's block_11. */
 const lowerBlocks = 11;
@@ -47,13 +49,14 @@ async function prepare(row: string): Promise<Prepared> {
   const isCached = row === "top6-cached";
   const part = isCached ? cutBefore(graph, [cut]) : graph;
   const trained = row === "all" ? parameters : parameters.slice(lowerBlocks + 1);
+  const microBatch = row === "all" ? microBatchOfAll : batch;
   const { graph: whole, state } = buildTrainingStep({
     graph: part,
     trainable: trained.flat(),
     loss: softmaxCrossEntropy(),
     optimizer: sgd(),
     batch,
-    ...(process.env["GRAFT_MICRO"] ? { microBatch: Number(process.env["GRAFT_MICRO"]) } : {}),
+    ...(microBatch < batch ? { microBatch } : {}),
   });
   if (process.env["GRAFT_DUMP"])
     writeFileSync(`${process.env["GRAFT_DUMP"]}-${row}.onnx`, writeModel(onnxModelOf(whole)));
