@@ -22,8 +22,8 @@ const option = (name: string, fallback: number) => {
 };
 const [threads, batch, size] = [option("threads", 2), option("batch", 32), option("size", 160)];
 const profile = process.env["GRAFT_PROFILE"];
-/** Pictures that the `all` row takes through the graph at once: half the batch holds less memory than the peers do. */
-const microBatchOfAll = option("micro-batch", 16);
+/** Pictures that go through the graph at once: fewer than the batch hold less memory. */
+const microBatch = option("micro-batch", batch);
 
 /** The first of the six blocks that the `top6` rows train: Keras's block_11. */
 const lowerBlocks = 11;
@@ -33,6 +33,7 @@ interface Prepared {
   /** Takes one whole step. */
   readonly step: () => Promise<unknown>;
   readonly buildMilliseconds: number;
+  readonly dispose: () => Promise<void>;
 }
 
 async function prepare(row: string): Promise<Prepared> {
@@ -44,12 +45,15 @@ async function prepare(row: string): Promise<Prepared> {
   if (row === "forward") {
     const fixed = inferShapes(removeDeadNodes(graph), { dimensions: { N: batch } });
     const executable = await runtime.compile(writeModel(onnxModelOf(fixed)));
-    return { step: () => executable.run({ x }), buildMilliseconds: performance.now() - started };
+    return {
+      step: () => executable.run({ x }),
+      buildMilliseconds: performance.now() - started,
+      dispose: () => executable.dispose(),
+    };
   }
   const isCached = row === "top6-cached";
   const part = isCached ? cutBefore(graph, [cut]) : graph;
   const trained = row === "all" ? parameters : parameters.slice(lowerBlocks + 1);
-  const microBatch = row === "all" ? microBatchOfAll : batch;
   const { graph: whole, state } = buildTrainingStep({
     graph: part,
     trainable: trained.flat(),
@@ -77,7 +81,7 @@ async function prepare(row: string): Promise<Prepared> {
     for (let i = 0; i < 3; i++) await executable.run(feeds);
     await executable.dispose();
   }
-  return { step: () => executable.run(feeds), buildMilliseconds };
+  return { step: () => executable.run(feeds), buildMilliseconds, dispose: () => executable.dispose() };
 }
 
 function random(shape: readonly number[]): Tensor {
@@ -108,6 +112,9 @@ for await (const line of createInterface({ input: process.stdin })) {
   try {
     let ready = prepared.get(row);
     if (ready === undefined) {
+      // One row at a time, so that its memory is its own.
+      for (const other of prepared.values()) await other.dispose();
+      prepared.clear();
       ready = await prepare(row);
       prepared.set(row, ready);
       await ready.step();
