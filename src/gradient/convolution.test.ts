@@ -63,7 +63,7 @@ describe("Conv", () => {
           { dtype },
         );
       }),
-      { numRuns: 60, seed: 4 },
+      { numRuns: 60, seed: 4, endOnFailure: true },
     );
   });
 
@@ -169,7 +169,7 @@ describe("ConvTranspose", () => {
           { dtype },
         );
       }),
-      { numRuns: 60, seed: 5 },
+      { numRuns: 60, seed: 5, endOnFailure: true },
     );
   });
 
@@ -211,7 +211,7 @@ describe("Col2Im", () => {
           { dtype },
         );
       }),
-      { numRuns: 20, seed: 6 },
+      { numRuns: 20, seed: 6, endOnFailure: true },
     );
   });
 });

@@ -41,7 +41,7 @@ describe("Gather", () => {
           );
         },
       ),
-      { numRuns: 50, seed: 1 },
+      { numRuns: 50, seed: 1, endOnFailure: true },
     );
   });
 

@@ -45,7 +45,7 @@ describe("Slice", () => {
             : b.apply("Slice", [v.x, b.ints(starts), b.ints(ends), named, b.ints(steps)]);
         });
       }),
-      { numRuns: 60, seed: 1 },
+      { numRuns: 60, seed: 1, endOnFailure: true },
     );
   });
 
@@ -86,7 +86,7 @@ describe("Pad", () => {
           return b.apply("Pad", [v.x, atRuntime ? v.pads : b.ints(numbers), undefined, named], { mode });
         });
       }),
-      { numRuns: 60, seed: 2 },
+      { numRuns: 60, seed: 2, endOnFailure: true },
     );
   });
 
@@ -113,7 +113,7 @@ describe("joins and cuts", () => {
           return b.mul(first ?? x, b.exp(b.reduceSum(last ?? first ?? x, [0, 1])));
         });
       }),
-      { numRuns: 20, seed: 3 },
+      { numRuns: 20, seed: 3, endOnFailure: true },
     );
   });
 
@@ -165,7 +165,7 @@ describe("changes of shape", () => {
           b.apply("CenterCropPad", [v.x, b.ints(target)], { axes: [-2, 2] }),
         );
       }),
-      { numRuns: 15, seed: 5 },
+      { numRuns: 15, seed: 5, endOnFailure: true },
     );
   });
 

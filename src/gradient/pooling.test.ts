@@ -87,7 +87,7 @@ async function checkPools(
       { dtype },
     );
   });
-  await fc.assert(property, { numRuns: 50, seed });
+  await fc.assert(property, { numRuns: 50, seed, endOnFailure: true });
 }
 
 describe("MaxPool", () => {

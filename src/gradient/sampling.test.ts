@@ -72,7 +72,7 @@ describe("Resize", () => {
           { dtype },
         );
       }),
-      { numRuns: 120, seed: 1 },
+      { numRuns: 120, seed: 1, endOnFailure: true },
     );
   });
 
