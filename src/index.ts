@@ -3,6 +3,7 @@ export { type Barrier, type GradientsRequest, gradientReach, type Reach, withGra
 export {
   type Builder,
   type ForeignNode,
+  findValue,
   type Graph,
   type Node,
   type Operator,
@@ -17,6 +18,7 @@ export {
   describeModel,
   type GradientDescription,
   type ModelDescription,
+  modelWithGradients,
   type OperatorCount,
   type ParameterCount,
   type ValueDescription,
@@ -41,7 +43,6 @@ export {
   attachHead,
   cutAfter,
   cutBefore,
-  findValue,
   foldBatchNorm,
   foldConstants,
   type HeadOptions,

@@ -84,7 +84,7 @@ export function mobileNetV2(size: number): MobileNetV2 {
 }
 
 /** Uniform numbers of this spread around a centre; xorshift, so that every run trains the same network. */
-function drawer(seed: number): (shape: readonly number[], spread: number, centre?: number) => Tensor {
+export function drawer(seed: number): (shape: readonly number[], spread: number, centre?: number) => Tensor {
   let state = seed;
   const next = () => {
     state ^= state << 13;

@@ -1,6 +1,11 @@
-/** @file The error for a path that a derivative does not pass. */
+/** @file Where derivatives can flow, and the error for a path that they do not pass. */
 import { definitionsOf, describeNode, type Node, usesOf, type Value } from "../graph/index.ts";
-import { GraftError } from "../tensor/index.ts";
+import { GraftError, isFloating } from "../tensor/index.ts";
+
+/** A value of unknown type counts: it may be a sequence of floating-point tensors, and no path may end unnoticed. */
+export function mayBeFloating({ dtype }: Value): boolean {
+  return dtype === undefined || isFloating(dtype);
+}
 
 /** The error for an operator without a derivative: it names one path from a wanted value to it. */
 export function blocked(nodes: readonly Node[], node: Node, dependent: ReadonlySet<Value>, reason: string): GraftError {

@@ -2,7 +2,7 @@
 import type { Builder, Value } from "../graph/index.ts";
 import { areEqualDimensions } from "../tensor/index.ts";
 import { rankOf } from "./rule.ts";
-import { reshapeLike } from "./sizes.ts";
+import { range, reshapeLike } from "./sizes.ts";
 
 /** Sums a gradient over the axes along which `value` was broadcast, so that it has the shape of `value`. */
 export function sumToShapeOf(build: Builder, gradient: Value, value: Value): Value {
@@ -27,8 +27,4 @@ function sumToRuntimeShape(build: Builder, gradient: Value, value: Value, extra:
   const axes = build.reshape(build.apply("NonZero", [repeated]), [-1]);
   const summed = build.apply("ReduceSum", [gradient, axes], { noopWithEmptyAxes: true });
   return reshapeLike(build, summed, value);
-}
-
-function range(length: number): number[] {
-  return Array.from({ length }, (_, index) => index);
 }

@@ -1,5 +1,5 @@
 /** @file A graph with its gradients: what `graft gradients` writes and what anyone can run. */
-import { type Graph, type Value, verify } from "../graph/index.ts";
+import { findValue, type Graph, verify } from "../graph/index.ts";
 import { newBuilder } from "../shapes/index.ts";
 import { GraftError, isFloating } from "../tensor/index.ts";
 import { backpropagate } from "./walk.ts";
@@ -19,9 +19,8 @@ export interface GradientsRequest {
  *   output to a wanted value
  */
 export function withGradients(graph: Graph, { output, wanted }: GradientsRequest): Graph {
-  const values = valuesByName(graph);
-  const y = valueNamed(values, output);
-  const targets = wanted.map((name) => valueNamed(values, name));
+  const y = findValue(graph, output);
+  const targets = wanted.map((name) => findValue(graph, name));
   for (const value of [y, ...targets]) {
     if (!isFloating(value.dtype)) {
       throw new GraftError("not-differentiable", "only floating-point values have gradients", {
@@ -44,19 +43,4 @@ export function withGradients(graph: Graph, { output, wanted }: GradientsRequest
     return build.apply("Identity", [gradient], {}, `grad:${target.name}`);
   });
   return verify(build.graph([...graph.outputs, ...outputs]));
-}
-
-function valuesByName(graph: Graph): ReadonlyMap<string, Value> {
-  const values = new Map<string, Value>();
-  for (const value of [...graph.inputs, ...graph.initializers.keys()]) values.set(value.name, value);
-  for (const node of graph.nodes) for (const value of node.outputs) if (value) values.set(value.name, value);
-  return values;
-}
-
-function valueNamed(values: ReadonlyMap<string, Value>, name: string): Value {
-  const value = values.get(name);
-  if (value !== undefined) return value;
-  throw new GraftError("usage", `the graph has no value "${name}"`, {
-    hint: `it has ${[...values.keys()].slice(0, 8).join(", ")}${values.size > 8 ? ", …" : ""}`,
-  });
 }

@@ -4,12 +4,12 @@ import { GraftError, tensorOf } from "../tensor/index.ts";
 import { sumToShapeOf } from "./broadcast.ts";
 import { einsumGradients } from "./einsum.ts";
 import { by, type Gradient, type GradientRules, inputAt, rankOf, type Step } from "./rule.ts";
-import { reshapeLike } from "./sizes.ts";
+import { range, reshapeLike } from "./sizes.ts";
 
 /** Aᵀ of the last two axes. */
 function transposed(b: Builder, a: Value): Value {
   const rank = rankOf(a);
-  const perm = Array.from({ length: rank }, (_, axis) => axis);
+  const perm = range(rank);
   return b.transpose(a, [...perm.slice(0, -2), rank - 1, rank - 2]);
 }
 
@@ -71,19 +71,15 @@ function det({ build: b, x, dy }: Step<"Det">): Value {
     throw new GraftError("not-differentiable", "the matrix must have a fixed size", { actual: `${n ?? "unknown"}` });
   }
   if (n === 1) return reshapeLike(b, dy, x);
-  const indices = Array.from({ length: n }, (_, index) => index);
+  const indices = range(n);
   const others = indices.flatMap((left) => indices.filter((index) => index !== left));
   const rest = b.constant(tensorOf("int64", [n, n - 1], others));
   // [..., n, n] → rows [..., i, n-1, n] → columns [..., i, n-1, j, n-1] → minors [..., i, j, n-1, n-1]
   const chosen = b.gather(b.gather(x, rest, rank - 2), rest, rank);
-  const minors = b.transpose(chosen, [...indicesUpTo(rank - 2), rank - 2, rank, rank - 1, rank + 1]);
+  const minors = b.transpose(chosen, [...range(rank - 2), rank - 2, rank, rank - 1, rank + 1]);
   const signs = indices.flatMap((row) => indices.map((column) => ((row + column) % 2 === 0 ? 1 : -1)));
   const sign = b.castLike(b.constant(tensorOf("float32", [n, n], signs)), x);
   return b.mul(b.unsqueeze(dy, [-1, -2]), b.mul(sign, b.apply("Det", [minors])));
-}
-
-function indicesUpTo(length: number): number[] {
-  return Array.from({ length }, (_, index) => index);
 }
 
 export const linearGradients: GradientRules<LinearOperators> = {

@@ -1,5 +1,5 @@
 /** @file Derivatives of pointwise operators. At kinks they follow PyTorch: 0 at the kink of Relu and Abs. */
-import type { Builder, Operator, PointwiseOperators, Value } from "../graph/index.ts";
+import type { Operator, PointwiseOperators, Value } from "../graph/index.ts";
 import { GraftError } from "../tensor/index.ts";
 import {
   broadcasting,
@@ -7,6 +7,7 @@ import {
   byDecomposition,
   type Differentiable,
   type GradientRules,
+  indicator,
   inputAt,
   local,
   notDifferentiable,
@@ -16,11 +17,6 @@ import {
 
 const logic = notDifferentiable("its output is boolean");
 const bits = notDifferentiable("it works on the bits of integers");
-
-/** 1 where the condition holds, else 0, in the element type of `like`. */
-function indicator(build: Builder, condition: Value, like: Value): Value {
-  return build.castLike(condition, like);
-}
 
 /** 1/√(1 + s·x²) for s = ±1, the derivative that the inverse functions share. */
 function inverseRoot({ build: b, x }: Step, sign: 1 | -1): Value {

@@ -1,6 +1,6 @@
 /** @file How deep gradients reach: what can be trained behind an output, and what stops it. */
 import { definitionsOf, type Graph, type Node, usesOf, type Value } from "../graph/index.ts";
-import { isFloating } from "../tensor/index.ts";
+import { mayBeFloating } from "./blocked.ts";
 import { gradientRules } from "./table.ts";
 
 /** A node that gradients do not pass, on a path of floating-point values. */
@@ -23,10 +23,10 @@ export function gradientReach(graph: Graph, output: Value): Reach {
   for (let index = graph.nodes.length - 1; index >= 0; index--) {
     const node = graph.nodes[index];
     if (node === undefined || !definitionsOf(node).some((value) => reached.has(value))) continue;
-    const sources = usesOf(node).filter((value) => isFloating(value.dtype) || value.dtype === undefined);
+    const sources = usesOf(node).filter(mayBeFloating);
     const reason = sources.length === 0 ? undefined : barrierOf(node);
     if (reason !== undefined) barriers.unshift({ node, reason });
-    else for (const source of sources) if (source.dtype !== undefined) reached.add(source);
+    else for (const source of sources) reached.add(source);
   }
   return { reached, barriers };
 }

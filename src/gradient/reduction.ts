@@ -1,17 +1,19 @@
 /** @file Derivatives of reductions. Throughout, `wide v` is a result with its reduced axes put back as axes of size 1. */
-import type { Builder, Operator, ReduceAttributes, ReductionOperators, Value } from "../graph/index.ts";
+import type { Operator, ReduceAttributes, ReductionOperators, Value } from "../graph/index.ts";
 import { normalizeAxis, numbersOf } from "../tensor/index.ts";
 import {
   by,
   byDecomposition,
   type Differentiable,
   type GradientRules,
+  indicator,
   inputAt,
   notDifferentiable,
   rankOf,
   type Step,
   zero,
 } from "./rule.ts";
+import { range } from "./sizes.ts";
 
 type Reduce = {
   [K in keyof ReductionOperators]: ReductionOperators[K] extends ReduceAttributes ? K : never;
@@ -31,7 +33,7 @@ function reducedAxes({ attributes, inputs, x, build }: Step<Reduce>): readonly n
   if (inputs[1] !== undefined && given === undefined) return undefined;
   const axes = given === undefined ? [] : numbersOf(given);
   if (axes.length > 0) return axes.map((axis) => normalizeAxis(axis, rankOf(x)));
-  return attributes.noopWithEmptyAxes ? [] : Array.from({ length: rankOf(x) }, (_, axis) => axis);
+  return attributes.noopWithEmptyAxes ? [] : range(rankOf(x));
 }
 
 function widening(step: Step<Reduce>): Wide {
@@ -60,10 +62,6 @@ function count(step: Step<Reduce>): Value {
 /** wide dy, repeated to the shape of x. */
 function spread({ x, build: b }: Step<Reduce>, gradient: Value): Value {
   return b.expand(gradient, b.shapeOf(x));
-}
-
-function indicator(b: Builder, condition: Value, like: Value): Value {
-  return b.castLike(condition, like);
 }
 
 /** The gradient goes to the elements that attain the extreme, in equal parts (torch.amax). */

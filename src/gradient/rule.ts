@@ -111,3 +111,8 @@ export function rankOf(value: Value): number {
   if (value.shape !== undefined) return value.shape.length;
   throw new GraftError("not-differentiable", "the rank must be known to derive", { path: [`value "${value.name}"`] });
 }
+
+/** 1 where the condition holds, else 0, in the element type of `like`. */
+export function indicator(build: Builder, condition: Value, like: Value): Value {
+  return build.castLike(condition, like);
+}

@@ -10,8 +10,8 @@ import {
   usesOf,
   type Value,
 } from "../graph/index.ts";
-import { areCompatible, GraftError, isFloating, unreachable } from "../tensor/index.ts";
-import { blocked } from "./blocked.ts";
+import { areCompatible, GraftError, unreachable } from "../tensor/index.ts";
+import { blocked, mayBeFloating } from "./blocked.ts";
 import { sumToShapeOf } from "./broadcast.ts";
 import type { GradientRule, Step } from "./rule.ts";
 import { gradientRules } from "./table.ts";
@@ -73,11 +73,6 @@ function dependentsOf(nodes: readonly Node[], wanted: readonly Value[]): Readonl
     for (const output of definitionsOf(node)) if (mayBeFloating(output)) dependent.add(output);
   }
   return dependent;
-}
-
-/** A value of unknown type counts: it may be a sequence of floating-point tensors, and no path may end unnoticed. */
-function mayBeFloating({ dtype }: Value): boolean {
-  return dtype === undefined || isFloating(dtype);
 }
 
 /** The values that a seeded one depends on, in the same sense. */

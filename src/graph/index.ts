@@ -21,6 +21,7 @@ export {
   capturesOf,
   consumersOf,
   definitionsOf,
+  findValue,
   mapGraph,
   mapNode,
   mapSubgraphs,

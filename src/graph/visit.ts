@@ -1,4 +1,5 @@
 /** @file Walking and rewriting graphs, subgraphs included. Nothing here recurses along nodes: chains may be long. */
+import { GraftError } from "../tensor/index.ts";
 import type { Graph, Node, OperatorNode, Value } from "./graph.ts";
 import { type Operator, schemaOf } from "./operators.ts";
 
@@ -38,6 +39,17 @@ export function capturesOf(graph: Graph): ReadonlySet<Value> {
   }
   for (const output of graph.outputs) use(output);
   return captures;
+}
+
+/** The value of that name, in the graph itself. Throws GraftError `usage`, with names there are, where it has none. */
+export function findValue(graph: Graph, name: string): Value {
+  const values = [...graph.inputs, ...graph.initializers.keys(), ...graph.nodes.flatMap(definitionsOf)];
+  const found = values.find((value) => value.name === name);
+  if (found !== undefined) return found;
+  const names = [...new Set(values.map((value) => value.name))];
+  throw new GraftError("usage", `the graph has no value "${name}"`, {
+    hint: `it has ${names.slice(0, 8).join(", ")}${names.length > 8 ? ", …" : ""}`,
+  });
 }
 
 /** Which node defines each value of the graph (subgraphs not included). */

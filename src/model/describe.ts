@@ -1,8 +1,7 @@
 /** @file What a model is, in figures: what `graft inspect` prints and anyone can ask for. */
 import { gradientReach } from "../gradient/index.ts";
-import { allNodes, describeNode, type Graph, showType, type Value } from "../graph/index.ts";
+import { allNodes, describeNode, findValue, type Graph, showType, type Value } from "../graph/index.ts";
 import { checkResources, type OnnxModel } from "../onnx/index.ts";
-import { findValue } from "../passes/index.ts";
 import { inferShapes } from "../shapes/index.ts";
 import { byteLength, elementCount, isFloating } from "../tensor/index.ts";
 

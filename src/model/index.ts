@@ -7,3 +7,4 @@ export {
   type ParameterCount,
   type ValueDescription,
 } from "./describe.ts";
+export { modelWithGradients } from "./gradients.ts";

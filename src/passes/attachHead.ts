@@ -1,7 +1,7 @@
 /** @file Attaching a new head to a base. */
 import { type Graph, type Value, verify } from "../graph/index.ts";
 import { newBuilder } from "../shapes/index.ts";
-import { float32, GraftError, type NumericTensor } from "../tensor/index.ts";
+import { float32, GraftError, type NumericTensor, randomNumbers } from "../tensor/index.ts";
 
 export interface HeadOptions {
   /** How many classes the head tells apart: at least 1. */
@@ -41,21 +41,9 @@ export function attachHead(graph: Graph, features: Value, options: HeadOptions):
 /** Uniform in ±√(6 / (fan in + fan out)), `[fanIn, fanOut]`. */
 function glorotUniform(fanIn: number, fanOut: number, seed: number): NumericTensor {
   const limit = Math.sqrt(6 / (fanIn + fanOut));
-  const next = uniformNumbers(seed);
+  const next = randomNumbers(seed);
   return float32(
     [fanIn, fanOut],
     Float32Array.from({ length: fanIn * fanOut }, () => limit * (2 * next() - 1)),
   );
-}
-
-/** Uniform numbers in [0, 1): mulberry32, 32 bits of state, the same everywhere. */
-function uniformNumbers(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = state;
-    mixed = Math.imul(mixed ^ (mixed >>> 15), mixed | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }

@@ -8,6 +8,7 @@ import {
   producersOf,
   type Value,
 } from "../graph/index.ts";
+import { inputAt } from "../shapes/index.ts";
 import { GraftError, unreachable } from "../tensor/index.ts";
 import { rewriteNodes } from "./rewrite.ts";
 
@@ -26,7 +27,7 @@ export function foldBatchNorm(graph: Graph): Graph {
   const outputs = new Set(graph.outputs);
   return rewriteNodes(graph, (node, build) => {
     if (!isInferenceBatchNorm(node)) return false;
-    const x = inputOf(node, 0);
+    const x = inputAt(node, 0);
     const before = producers.get(x);
     if (before === undefined || !isConvolution(before)) return false;
     if (consumers.get(x)?.length !== 1 || outputs.has(x)) return false;
@@ -40,7 +41,7 @@ export function unfoldBatchNorm(graph: Graph): Graph {
   return rewriteNodes(graph, (node, build) => {
     if (!isInferenceBatchNorm(node)) return false;
     const { scale, shift } = affineOf(node, build);
-    const x = inputOf(node, 0);
+    const x = inputAt(node, 0);
     const spatial = axesFrom(1, (x.shape?.length ?? 2) - 2);
     const scaled = build.mul(x, build.unsqueeze(scale, spatial));
     build.define(outputOf(node), "Add", [scaled, build.unsqueeze(shift, spatial)]);
@@ -57,14 +58,14 @@ function fold(convolution: Convolution, norm: BatchNorm, build: Builder): void {
   build.define(
     outputOf(norm),
     convolution.operator,
-    [inputOf(convolution, 0), kernel, newBias],
+    [inputAt(convolution, 0), kernel, newBias],
     convolution.attributes,
   );
 }
 
 /** The kernel with output channel c multiplied by s[c]. */
 function scaleKernel(convolution: Convolution, scale: Value, build: Builder): Value {
-  const kernel = inputOf(convolution, 1);
+  const kernel = inputAt(convolution, 1);
   const spatial = (kernel.shape?.length ?? 4) - 2;
   // Conv: [out, in / group, …]
   if (convolution.operator === "Conv") return build.mul(kernel, build.unsqueeze(scale, axesFrom(1, spatial + 1)));
@@ -79,9 +80,7 @@ function scaleKernel(convolution: Convolution, scale: Value, build: Builder): Va
 
 /** s = γ/√(σ² + ε) and t = β − μ·s, both `[C]`. */
 function affineOf(norm: BatchNorm, build: Builder): { readonly scale: Value; readonly shift: Value } {
-  const [gamma, beta, mean, variance] = [1, 2, 3, 4].map((index) => inputOf(norm, index));
-  if (!gamma || !beta || !mean || !variance)
-    throw new GraftError("model-invalid", "batch normalization lacks an input");
+  const [gamma, beta, mean, variance] = [inputAt(norm, 1), inputAt(norm, 2), inputAt(norm, 3), inputAt(norm, 4)];
   const scale = build.div(gamma, build.sqrt(build.shift(variance, norm.attributes.epsilon)));
   return { scale, shift: build.sub(beta, build.mul(mean, scale)) };
 }
@@ -100,10 +99,4 @@ function axesFrom(first: number, count: number): number[] {
 
 function outputOf(node: OperatorNode): Value {
   return node.outputs[0] ?? unreachable(`${node.operator} has no output`);
-}
-
-function inputOf(node: OperatorNode, index: number): Value {
-  const value = node.inputs[index];
-  if (value !== undefined) return value;
-  throw new GraftError("model-invalid", `input ${index} is missing`, { path: [`${node.operator} "${node.name}"`] });
 }

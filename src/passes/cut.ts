@@ -3,13 +3,6 @@ import { definitionsOf, type Graph, usesOf, type Value } from "../graph/index.ts
 import { GraftError } from "../tensor/index.ts";
 import { removeDeadNodes } from "./prune.ts";
 
-/** The value of that name. Throws `usage` where the graph has none. */
-export function findValue(graph: Graph, name: string): Value {
-  const everywhere = [graph.inputs, [...graph.initializers.keys()], ...graph.nodes.map(definitionsOf)];
-  for (const values of everywhere) for (const value of values) if (value.name === name) return value;
-  throw new GraftError("usage", `the graph has no value "${name}"`, { path: [`graph "${graph.name}"`] });
-}
-
 /** The part of the graph that computes `values`, which become its outputs. Inputs that it does not read go. */
 export function cutAfter(graph: Graph, values: readonly Value[]): Graph {
   const part = removeDeadNodes({ ...graph, outputs: values });

@@ -1,5 +1,13 @@
 /** @file Computing ahead what does not depend on the graph's inputs, and leaving out what changes nothing. */
-import { definitionsOf, type Graph, type Node, type OperatorNode, subgraphsOf, type Value } from "../graph/index.ts";
+import {
+  definitionsOf,
+  type Graph,
+  type Node,
+  type Operator,
+  type OperatorNode,
+  subgraphsOf,
+  type Value,
+} from "../graph/index.ts";
 import { Inference } from "../shapes/index.ts";
 import {
   areEqualShapes,
@@ -65,53 +73,50 @@ function knownTensor(value: Value, inference: Inference): Tensor | undefined {
 /** Readers of a value that only passes another on read that other. */
 export function removeIdentities(graph: Graph): Graph {
   const replacements = new Map<Value, Value>();
-  const constants = (value: Value | undefined) => value && graph.initializers.get(value);
+  const constantOf: ConstantOf = (value) => value && graph.initializers.get(value);
   for (const node of graph.nodes) {
     const [input] = node.inputs;
     const [output] = node.outputs;
     if (node.kind === "foreign" || input === undefined || output === undefined) continue;
-    if (passesOn(node, input, output, constants)) replacements.set(output, input);
+    if (isIdentity(node, constantOf)) replacements.set(output, input);
   }
   return removeDeadNodes(replaceUses(graph, replacements));
 }
 
-/** Whether the output is the input, element for element. */
-function passesOn(
-  node: Exclude<Node, { kind: "foreign" }>,
-  input: Value,
-  output: Value,
-  constantOf: (value: Value | undefined) => Tensor | undefined,
-): boolean {
-  switch (node.operator) {
-    case "Identity":
-      return true;
-    case "Cast":
-    case "CastLike":
-      return input.dtype !== undefined && input.dtype === output.dtype;
-    case "Reshape":
-    case "Expand":
-    case "Tile":
-    case "Flatten":
-      return input.shape !== undefined && output.shape !== undefined && areEqualShapes(input.shape, output.shape);
-    case "Transpose":
-      return node.attributes.perm?.every((axis, index) => axis === index) ?? (input.shape?.length ?? 2) < 2;
-    case "Dropout":
-      return node.outputs[1] === undefined && isOff(node, constantOf);
-    case "Concat":
-    case "Sum":
-    case "Max":
-    case "Min":
-    case "Mean":
-      return node.inputs.length === 1;
-    default:
-      return false;
-  }
+type ConstantOf = (value: Value | undefined) => Tensor | undefined;
+/** Whether a node's output is its first input, element for element. */
+type PassesOn<K extends Operator> = (node: OperatorNode<K>, constantOf: ConstantOf) => boolean;
+
+const sameType: PassesOn<Operator> = ({ inputs: [x], outputs: [y] }) => x?.dtype !== undefined && x.dtype === y?.dtype;
+const sameShape: PassesOn<Operator> = ({ inputs: [x], outputs: [y] }) =>
+  x?.shape !== undefined && y?.shape !== undefined && areEqualShapes(x.shape, y.shape);
+const onlyInput: PassesOn<Operator> = ({ inputs }) => inputs.length === 1;
+
+/** The operators that may change nothing. */
+const passesOn: { readonly [K in Operator]?: PassesOn<K> } = {
+  Cast: sameType,
+  CastLike: sameType,
+  Concat: onlyInput,
+  Dropout: (node, constantOf) => node.outputs[1] === undefined && isOff(node, constantOf),
+  Expand: sameShape,
+  Flatten: sameShape,
+  Identity: () => true,
+  Max: onlyInput,
+  Mean: onlyInput,
+  Min: onlyInput,
+  Reshape: sameShape,
+  Sum: onlyInput,
+  Tile: sameShape,
+  Transpose: ({ attributes: { perm }, inputs: [x] }) =>
+    perm?.every((axis, index) => axis === index) ?? (x?.shape?.length ?? 2) < 2,
+};
+
+function isIdentity<K extends Operator>(node: OperatorNode<K>, constantOf: ConstantOf): boolean {
+  const asked: PassesOn<K> | undefined = passesOn[node.operator];
+  return asked?.(node, constantOf) ?? false;
 }
 
-function isOff(
-  dropout: OperatorNode<"Dropout">,
-  constantOf: (value: Value | undefined) => Tensor | undefined,
-): boolean {
+function isOff(dropout: OperatorNode<"Dropout">, constantOf: ConstantOf): boolean {
   const training = dropout.inputs[2];
   if (training === undefined) return true;
   const known = constantOf(training);

@@ -1,7 +1,7 @@
 /** @file The passes room: graph to graph, each named after what it does. */
 export { attachHead, type HeadOptions } from "./attachHead.ts";
 export { foldBatchNorm, unfoldBatchNorm } from "./batchNorm.ts";
-export { cutAfter, cutBefore, findValue } from "./cut.ts";
+export { cutAfter, cutBefore } from "./cut.ts";
 export { foldConstants } from "./fold.ts";
 export { type LoweredGraph, type LoweringOptions, lowerForTraining } from "./lowerForTraining.ts";
 export { type Pass, runPasses } from "./pass.ts";

@@ -1,9 +1,8 @@
 /** @file From a model as it was read to the form in which its training step runs fastest. */
-import type { GivenDerivatives, Graph } from "../graph/index.ts";
+import { findValue, type GivenDerivatives, type Graph } from "../graph/index.ts";
 import { inferShapes } from "../shapes/index.ts";
 import { foldBatchNorm } from "./batchNorm.ts";
-import { findValue } from "./cut.ts";
-import type { DepthwiseGeometry } from "./depthwise.ts";
+import type { DepthwiseForm, DepthwiseGeometry } from "./depthwise.ts";
 import { foldConstants } from "./fold.ts";
 import { stackBatch } from "./stackBatch.ts";
 
@@ -33,22 +32,14 @@ export function lowerForTraining(graph: Graph, { trainable, batch }: LoweringOpt
   const keep = trainable.map((name) => findValue(fixed, name));
   const folded = inferShapes(foldBatchNorm(foldConstants(fixed, { keep })));
   const trained = trainable.map((name) => findValue(folded, name));
-  const stacked = stackBatch(folded, { trained, depthwise: depthwiseForm });
-  return stacked;
+  return stackBatch(folded, { trained, depthwise: depthwiseForm });
 }
 
 /**
  * On small maps a matrix product a channel wins, where its matrix, C·P·Q numbers, is small beside what it is multiplied
  * with: three quarters of a megabyte a picture was measured to be the limit (bench/kernels).
  */
-function depthwiseForm({
-  batch,
-  channels,
-  height,
-  width,
-  outHeight,
-  outWidth,
-}: DepthwiseGeometry): "toeplitz" | "grouped" {
+function depthwiseForm({ batch, channels, height, width, outHeight, outWidth }: DepthwiseGeometry): DepthwiseForm {
   const bytes = 4 * channels * height * width * outHeight * outWidth;
   return bytes <= batch * 0.75 * 2 ** 20 ? "toeplitz" : "grouped";
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type Builder, type Graph, printGraph, type Value, verify } from "../graph/index.ts";
+import { type Builder, findValue, type Graph, printGraph, type Value, verify } from "../graph/index.ts";
 import { inferShapes, newBuilder } from "../shapes/index.ts";
 import { float32, type Tensor, tensorOf } from "../tensor/index.ts";
 import { deviation, randomNumbers, randomTensor, runGraph } from "../testing/index.ts";
@@ -7,7 +7,6 @@ import {
   attachHead,
   cutAfter,
   cutBefore,
-  findValue,
   foldBatchNorm,
   foldConstants,
   removeDeadNodes,

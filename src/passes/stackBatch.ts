@@ -8,10 +8,12 @@ import {
   type Node,
   type Operator,
   type OperatorNode,
+  producersOf,
   usesOf,
   type Value,
 } from "../graph/index.ts";
-import { isStatic } from "../tensor/index.ts";
+import { inputAt } from "../shapes/index.ts";
+import { isStatic, unreachable } from "../tensor/index.ts";
 import { type DepthwiseLowering, depthwiseGeometry, lowerDepthwise } from "./depthwise.ts";
 import { rewriteNodes } from "./rewrite.ts";
 
@@ -73,7 +75,7 @@ interface StackRule<K extends Operator> {
 /** The same operator on tall maps; what is not a map (constants, parameters per channel) stays as it is. */
 function unchanged<K extends Operator>(): StackRule<K> {
   return {
-    accepts: (node) => node.inputs.every((input) => input === undefined || isMap(input) || isPerChannel(input)),
+    accepts: readsMapsAndChannels,
     stack: (node, { build, tallOf }) =>
       build.apply(
         node.operator,
@@ -83,20 +85,22 @@ function unchanged<K extends Operator>(): StackRule<K> {
   };
 }
 
+function readsMapsAndChannels({ inputs }: OperatorNode): boolean {
+  return inputs.every((input) => input === undefined || isMap(input) || isPerChannel(input));
+}
+
 /** As `unchanged`, and where maps of one pixel meet whole maps they are spread over each picture. */
 function combining<K extends "Add" | "Sub" | "Mul" | "Div" | "Max" | "Min" | "Sum">(): StackRule<K> {
   return {
-    accepts: (node) => node.inputs.every((input) => input === undefined || isMap(input) || isPerChannel(input)),
-    stack: (node, { build, tallOf }) => {
-      const [output] = node.outputs;
-      const maps = node.inputs.filter((input) => input !== undefined && isMap(input));
-      const spatial = (map: Value | undefined) => JSON.stringify(map?.shape?.slice(2));
-      if (output === undefined || maps.every((map) => spatial(map) === spatial(output)))
-        return unchanged<K>().stack(node, { build, tallOf } as Context);
+    accepts: readsMapsAndChannels,
+    stack: (node, context) => {
+      const { build, tallOf } = context;
+      const output = firstOutput(node);
+      const isWhole = (input: Value | undefined) => !input || !isMap(input) || hasPixelsOf(input, output);
+      if (node.inputs.every(isWhole)) return unchanged<K>().stack(node, context);
       const operands = node.inputs.map((input) => {
         if (input === undefined) return undefined;
-        if (isMap(input))
-          return build.reshape(tallOf(input), [sizeOf(input, 1), sizeOf(input, 0), sizeOf(input, 2), sizeOf(input, 3)]);
+        if (isMap(input)) return build.reshape(tallOf(input), picturesByChannel(input));
         // A parameter per channel [C, 1, 1] becomes [C, 1, 1, 1].
         return (input.shape?.length ?? 0) < 3 ? input : build.reshape(input, [-1, 1, 1, 1]);
       });
@@ -110,10 +114,9 @@ function perPicture<K extends "MaxPool" | "AveragePool">(): StackRule<K> {
   return {
     accepts: (node) => node.outputs.length === 1,
     stack: (node, { build, tallOf }) => {
-      const [x] = node.inputs as readonly [Value];
-      const swapped = build.reshape(tallOf(x), [sizeOf(x, 1), sizeOf(x, 0), sizeOf(x, 2), sizeOf(x, 3)]);
-      const pooled = build.apply(node.operator, [swapped], node.attributes);
-      return build.reshape(pooled, tallShape(node.outputs[0] as Value));
+      const x = inputAt(node, 0);
+      const pooled = build.apply(node.operator, [build.reshape(tallOf(x), picturesByChannel(x))], node.attributes);
+      return build.reshape(pooled, tallShape(firstOutput(node)));
     },
   };
 }
@@ -123,7 +126,7 @@ const rules: { readonly [K in Operator]?: StackRule<K> } = {
   AveragePool: perPicture(),
   BatchNormalization: {
     accepts: (node) => node.outputs.length === 1,
-    stack: (node, context) => unchanged<"BatchNormalization">().stack(node, context),
+    stack: unchanged<"BatchNormalization">().stack,
   },
   Celu: unchanged(),
   Clip: unchanged(),
@@ -139,7 +142,7 @@ const rules: { readonly [K in Operator]?: StackRule<K> } = {
   Conv: {
     accepts: (node) => isPixelwise(node) || depthwiseGeometry(node) !== undefined,
     stack: (node, { build, options, derivatives, tallOf }) => {
-      const x = node.inputs[0] as Value;
+      const x = inputAt(node, 0);
       if (isPixelwise(node)) return build.apply("Conv", [tallOf(x), ...node.inputs.slice(1)], node.attributes);
       const { result, derivative } = lowerDepthwise(build, node, tallOf(x), options.depthwise);
       if (derivative !== undefined) derivatives.set(result, derivative);
@@ -152,7 +155,7 @@ const rules: { readonly [K in Operator]?: StackRule<K> } = {
   GlobalAveragePool: {
     accepts: () => true,
     stack: (node, { build, tallOf }) => {
-      const x = node.inputs[0] as Value;
+      const x = inputAt(node, 0);
       const pictures = build.reshape(tallOf(x), [1, sizeOf(x, 1), sizeOf(x, 0), -1]);
       return build.reduceMean(pictures, [3]);
     },
@@ -219,67 +222,53 @@ function isKernel(node: OperatorNode, input: Value): boolean {
 
 /** Connected parts whose pointwise convolutions outnumber the maps that would be transposed at their borders. */
 function worthwhile(graph: Graph, found: ReadonlySet<Node>): ReadonlySet<Node> {
-  const part = new Map<Node, Set<Node>>();
-  const producer = new Map<Value, Node>();
+  const producers = producersOf(graph);
+  const parts = connectedParts(graph, found, producers);
+  const borders = new Map([...new Set(parts.values())].map((part) => [part, new Set<Value>()]));
+  const partOf = (node: Node | undefined) => node && parts.get(node);
+  // A map is at the border of the part that makes it and of the part that reads it, unless they are one.
+  const cross = (map: Value, to: ReadonlySet<Node> | undefined) => {
+    const from = partOf(producers.get(map));
+    if (from === to || !isLarge(map)) return;
+    if (from) borders.get(from)?.add(map);
+    if (to && isMap(map) && !graph.initializers.has(map)) borders.get(to)?.add(map);
+  };
+  for (const node of graph.nodes) for (const input of node.inputs) if (input) cross(input, partOf(node));
+  for (const output of graph.outputs) cross(output, undefined);
+  const isProduct = (node: Node) => node.kind === "operator" && node.operator === "Conv" && isPixelwise(node);
+  const chosen = [...borders].filter(([part, maps]) => [...part].filter(isProduct).length > maps.size);
+  return new Set(chosen.flatMap(([part]) => [...part]));
+}
+
+/** The part that each node belongs to: nodes that read each other's values are of one part. */
+function connectedParts(
+  graph: Graph,
+  found: ReadonlySet<Node>,
+  producers: ReadonlyMap<Value, Node>,
+): ReadonlyMap<Node, ReadonlySet<Node>> {
+  const parts = new Map<Node, Set<Node>>();
   for (const node of graph.nodes) {
-    for (const output of definitionsOf(node)) producer.set(output, node);
     if (!found.has(node)) continue;
     let own = new Set([node]);
     for (const input of usesOf(node)) {
-      const other = part.get(producer.get(input) as Node);
+      const producer = producers.get(input);
+      const other = producer && parts.get(producer);
       if (other === undefined || other === own) continue;
       const [large, small] = other.size > own.size ? [other, own] : [own, other];
       for (const member of small) {
         large.add(member);
-        part.set(member, large);
+        parts.set(member, large);
       }
       own = large;
     }
-    part.set(node, own);
+    parts.set(node, own);
   }
-  const outputs = new Set(graph.outputs);
-  const chosen = new Set<Node>();
-  for (const members of new Set(part.values())) {
-    const borders = new Set<Value>();
-    for (const member of members) {
-      for (const input of member.inputs) {
-        const made = input && producer.get(input);
-        if (
-          input &&
-          isMap(input) &&
-          isLarge(input) &&
-          (made === undefined || !members.has(made)) &&
-          !isConstantLike(graph, input)
-        )
-          borders.add(input);
-      }
-    }
-    for (const node of graph.nodes) {
-      if (members.has(node)) continue;
-      for (const input of node.inputs) {
-        const made = input && producer.get(input);
-        if (input && made && members.has(made) && isLarge(input)) borders.add(input);
-      }
-    }
-    for (const output of outputs) {
-      const made = producer.get(output);
-      if (made && members.has(made) && isLarge(output)) borders.add(output);
-    }
-    const products = [...members].filter(
-      (node) => node.kind === "operator" && node.operator === "Conv" && isPixelwise(node),
-    ).length;
-    if (products > borders.size) for (const member of members) chosen.add(member);
-  }
-  return chosen;
+  return parts;
 }
 
 /** Whether turning the value round costs a pass over memory: more than a picture, more than a pixel. */
 function isLarge(map: Value): boolean {
   return sizeOf(map, 0) > 1 && sizeOf(map, 2) * sizeOf(map, 3) > 1;
-}
-
-function isConstantLike(graph: Graph, value: Value): boolean {
-  return graph.initializers.has(value);
 }
 
 /** The tall form of a map: made of it where it enters the part. */
@@ -298,6 +287,16 @@ function defineUnstacked(build: Builder, map: Value, stacked: Value): void {
   else if (h * w === 1)
     build.define(map, "Reshape", [build.transpose(build.reshape(stacked, [c, n]), [1, 0]), build.ints([n, c, h, w])]);
   else build.define(map, "Transpose", [build.reshape(stacked, [c, n, h, w])], { perm: [1, 0, 2, 3] });
+}
+
+/** Whether the map has as many rows and columns as another. */
+function hasPixelsOf(map: Value, other: Value): boolean {
+  return sizeOf(map, 2) === sizeOf(other, 2) && sizeOf(map, 3) === sizeOf(other, 3);
+}
+
+/** `[C, N, H, W]`, which a tall map is without moving an element. */
+function picturesByChannel(map: Value): readonly number[] {
+  return [sizeOf(map, 1), sizeOf(map, 0), sizeOf(map, 2), sizeOf(map, 3)];
 }
 
 function tallShape(map: Value): readonly number[] {
@@ -332,4 +331,8 @@ function isPixelwise(node: OperatorNode<"Conv">): boolean {
 function sizeOf(map: Value, axis: number): number {
   const size = map.shape?.[axis];
   return typeof size === "number" ? size : 0;
+}
+
+function firstOutput(node: OperatorNode): Value {
+  return node.outputs[0] ?? unreachable(`${node.operator} has no output`);
 }

@@ -2,6 +2,7 @@
 export { type EinsumIndex, ellipsis, parseEinsum } from "./einsum.ts";
 export { bindDimensions, inferShapes } from "./infer.ts";
 export { Inference, newBuilder } from "./inference.ts";
+export { inputAt } from "./rule.ts";
 export { clampSlice } from "./slice.ts";
 export {
   type TransposedWindowAttributes,

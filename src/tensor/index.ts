@@ -2,6 +2,7 @@
 export { byteLength, type DType, isFloating, storageOf, type TypedArray } from "./dtype.ts";
 export { type ErrorCode, type ErrorDetails, GraftError, unreachable } from "./error.ts";
 export { fromBfloat16, fromFloat16, toBfloat16, toFloat16 } from "./half.ts";
+export { randomNumbers } from "./random.ts";
 export {
   areCompatible,
   areEqualDimensions,

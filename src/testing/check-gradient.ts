@@ -3,8 +3,16 @@ import { withGradients } from "../gradient/index.ts";
 import type { Builder, Value } from "../graph/index.ts";
 import type { Executable } from "../runtime/index.ts";
 import { newBuilder } from "../shapes/index.ts";
-import { isFloating, type NumericTensor, numbersOf, type Shape, type Tensor, tensorOf } from "../tensor/index.ts";
-import { randomNumbers, randomTensor } from "./random.ts";
+import {
+  isFloating,
+  type NumericTensor,
+  numbersOf,
+  randomNumbers,
+  type Shape,
+  type Tensor,
+  tensorOf,
+} from "../tensor/index.ts";
+import { randomTensor } from "./random.ts";
 import { compileGraph } from "./run-node.ts";
 
 /** An input: sizes to fill with random numbers in [-1, 1), or a tensor, perhaps declared with symbolic sizes. */

@@ -10,7 +10,7 @@ import {
   type Value,
 } from "../graph/index.ts";
 import { newBuilder } from "../shapes/index.ts";
-import { GraftError, isFloating, isStatic, tensorOf } from "../tensor/index.ts";
+import { GraftError, isFloating, isStatic, tensorOf, unreachable } from "../tensor/index.ts";
 import type { Loss } from "./losses.ts";
 
 export interface BatchProblem {
@@ -20,7 +20,7 @@ export interface BatchProblem {
   readonly parameters: readonly Value[];
   readonly loss: Loss;
   readonly hasSampleWeights: boolean;
-  readonly derivatives: GivenDerivatives | undefined;
+  readonly derivatives: GivenDerivatives;
 }
 
 export interface BatchGradients {
@@ -56,12 +56,13 @@ export function gradientsOfWhole(problem: BatchProblem): BatchGradients {
 /**
  * The same as a loop over `parts` parts of the batch, whose gradients are added up: the maps of one part at a time are
  * held in memory. The graph is that of one part. What depends on parameters alone is computed once, outside the loop,
- * and so is the way back from there to the parameters.
+ * and so is the way back from there to the parameters. `inputs` names the inputs of the whole batch, for those of a
+ * part, whose own names must be others.
  *
  * The result is that of the whole batch where pictures do not meet in it: batch norm in inference mode, and a loss that
  * is a mean over examples.
  */
-export function gradientsInParts(problem: BatchProblem, parts: number): BatchGradients {
+export function gradientsInParts(problem: BatchProblem, parts: number, inputs: readonly string[]): BatchGradients {
   const { graph, output, parameters, loss, derivatives } = problem;
   const { shared, data, boundary } = partition(graph, parameters);
   const names = [...graph.inputs, ...graph.initializers.keys(), ...graph.nodes.flatMap(definitionsOf)].map(
@@ -75,8 +76,8 @@ export function gradientsInParts(problem: BatchProblem, parts: number): BatchGra
 
   // Outside: the whole batch, the parameters, and what depends on them alone.
   const size = batchOf(output) * parts;
-  const whole = graph.inputs.map(({ name, dtype, shape }) =>
-    outer.input(wholeName(name), dtype, [size, ...(shape ?? []).slice(1)]),
+  const whole = graph.inputs.map(({ name, dtype, shape }, index) =>
+    outer.input(inputs[index] ?? name, dtype, [size, ...(shape ?? []).slice(1)]),
   );
   for (const parameter of parameters) outer.adoptInput(parameter);
   const targets = targetInputs(outer, problem, size);
@@ -131,22 +132,12 @@ export function gradientsInParts(problem: BatchProblem, parts: number): BatchGra
   const meanAccuracy = accuracy && others.shift();
   const seeds = new Map(reached.flatMap((value, index) => (others[index] ? [[value, others[index]] as const] : [])));
   const arrived = backpropagate(outer, shared, seeds, parameters);
-  if (meanLoss === undefined) throw new Error("internal: the loop gave no loss");
   return {
     build: outer,
-    loss: meanLoss,
+    loss: meanLoss ?? unreachable("the loop gave no loss"),
     accuracy: meanAccuracy,
     gradients: parameters.map((each) => arrived.get(each)),
   };
-}
-
-/** How `gradientsInParts` calls the inputs of one part, so that those of the whole batch keep their names. */
-export function partName(name: string): string {
-  return `${name}/part`;
-}
-
-function wholeName(name: string): string {
-  return name.replace(/\/part$/, "");
 }
 
 interface Partition {

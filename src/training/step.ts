@@ -1,9 +1,9 @@
 /** @file The training step as one graph: a batch, the learning rate and the state go in; loss, metrics and state come out. */
 
-import { type Builder, type Graph, mapGraph, type Value, verify } from "../graph/index.ts";
-import { findValue, lowerForTraining, removeDeadNodes, removeDuplicateNodes } from "../passes/index.ts";
+import { type Builder, findValue, type Graph, mapGraph, type Value, verify } from "../graph/index.ts";
+import { type LoweredGraph, lowerForTraining, removeDeadNodes, removeDuplicateNodes } from "../passes/index.ts";
 import { GraftError, isFloating, type NumericTensor, tensorOf } from "../tensor/index.ts";
-import { type BatchGradients, gradientsInParts, gradientsOfWhole, partName } from "./batchGradients.ts";
+import { type BatchGradients, gradientsInParts, gradientsOfWhole } from "./batchGradients.ts";
 import type { Loss } from "./losses.ts";
 import { type Clipping, clipGradients, initialSlot, type Optimizer } from "./optimizers.ts";
 
@@ -57,7 +57,7 @@ export interface TrainingStep {
  */
 export function buildTrainingStep(options: TrainingStepOptions): TrainingStep {
   const { trainable, optimizer, clipping = {} } = options;
-  const parameters = trainable.map((name) => trainableTensor(options.graph, name).tensor);
+  const parameters = trainable.map((name) => trainableTensor(options.graph, name));
   const { build, loss, accuracy, gradients, values } = differentiate(options);
   const learningRate = build.input("learning_rate", "float32", []);
   const arrived = values.map((value, index) => {
@@ -109,17 +109,21 @@ function differentiate(options: TrainingStepOptions): BatchGradients & { readonl
       actual: `${microBatch}`,
     });
   }
+  const names = options.graph.inputs.map((input) => input.name);
   const read = parts === 1 ? options.graph : renameInputs(options.graph);
-  const lowered = microBatch === undefined ? { graph: read } : lowerForTraining(read, { trainable, batch: microBatch });
-  const { graph, derivatives } = { derivatives: undefined, ...lowered };
-  const values = trainable.map((each) => trainableTensor(graph, each).value);
+  const { graph, derivatives }: LoweredGraph =
+    microBatch === undefined
+      ? { graph: read, derivatives: new Map() }
+      : lowerForTraining(read, { trainable, batch: microBatch });
+  const values = trainable.map((each) => findValue(graph, each));
   const output = options.output === undefined ? firstOutput(graph) : findValue(graph, options.output);
   const problem = { graph, output, parameters: values, loss, hasSampleWeights: sampleWeights, derivatives };
-  return { ...(parts === 1 ? gradientsOfWhole(problem) : gradientsInParts(problem, parts)), values };
+  return { ...(parts === 1 ? gradientsOfWhole(problem) : gradientsInParts(problem, parts, names)), values };
 }
 
+/** Other names for the inputs of one part: those of the whole batch keep theirs. */
 function renameInputs(graph: Graph): Graph {
-  const renamed = new Map(graph.inputs.map((input) => [input, { ...input, name: partName(input.name) }]));
+  const renamed = new Map(graph.inputs.map((input) => [input, { ...input, name: `${input.name}/part` }]));
   return mapGraph(graph, (value) => renamed.get(value) ?? value);
 }
 
@@ -137,10 +141,10 @@ function firstOutput(graph: Graph): Value {
   throw new GraftError("usage", "a graph without outputs cannot be trained", { path: [`graph "${graph.name}"`] });
 }
 
-function trainableTensor(graph: Graph, name: string): { readonly value: Value; readonly tensor: NumericTensor } {
+function trainableTensor(graph: Graph, name: string): NumericTensor {
   for (const [value, tensor] of graph.initializers) {
     if (value.name !== name) continue;
-    if (tensor.dtype !== "string" && isFloating(tensor.dtype)) return { value, tensor };
+    if (tensor.dtype !== "string" && isFloating(tensor.dtype)) return tensor;
     throw new GraftError("usage", "only floating-point values can be trained", {
       path: [`value "${name}"`],
       actual: tensor.dtype,

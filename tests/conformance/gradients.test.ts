@@ -2,12 +2,9 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { delimiter, join, resolve } from "node:path";
 import { describe, it } from "vitest";
-import { withGradients } from "../../src/gradient/index.ts";
-import { verify } from "../../src/graph/index.ts";
+import { modelWithGradients } from "../../src/model/index.ts";
 import { readModel, writeModel } from "../../src/onnx/index.ts";
-import { findValue, foldConstants, removeDeadNodes, removeDuplicateNodes } from "../../src/passes/index.ts";
 import { nodeRuntime } from "../../src/runtime/onnxruntime-node.ts";
-import { inferShapes } from "../../src/shapes/index.ts";
 import { numbersOf, type Tensor } from "../../src/tensor/index.ts";
 import { expectClose, readNpz } from "../../src/testing/index.ts";
 
@@ -47,11 +44,8 @@ async function run(folder: string, name: string): Promise<void> {
     return array;
   };
   const model = readModel(readFileSync(join(folder, "model.onnx")));
-  const inferred = inferShapes(model.graph);
-  const keep = [output, ...gradients].map((wanted) => findValue(inferred, wanted));
-  const derived = withGradients(foldConstants(inferred, { keep }), { output, wanted: gradients });
-  const graph = verify(removeDeadNodes(removeDuplicateNodes(derived)));
-  const executable = await runtime.compile(writeModel({ ...model, graph }));
+  const derived = modelWithGradients(model, { output, wanted: gradients });
+  const executable = await runtime.compile(writeModel(derived));
   try {
     const feeds = new Map(inputs.map((input) => [input, arrayOf(`in:${input}`)]));
     const results = await executable.run(feeds.set("dy", arrayOf("dy")));

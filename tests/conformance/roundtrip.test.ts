@@ -6,8 +6,8 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { delimiter, join, resolve } from "node:path";
 import { describe, expect, it } from "vitest";
 import { readModel, writeModel } from "../../src/onnx/index.ts";
+import { randomNumbers } from "../../src/tensor/index.ts";
 import { onnxFixtures } from "../fixtures/onnx/fixtures.ts";
-import { random } from "../fuzz/mutate.ts";
 
 process.env["ORT_DISABLE_TELEMETRY"] = "1";
 const { InferenceSession, Tensor } = await import("onnxruntime-node");
@@ -17,7 +17,7 @@ type Feeds = Record<string, InstanceType<typeof Tensor>>;
 
 /** Numbers from a seed for every input; unknown sizes become 2. */
 function feedsFor(session: Awaited<ReturnType<typeof InferenceSession.create>>): Feeds {
-  const next = random(7);
+  const next = randomNumbers(7);
   const feeds: Feeds = {};
   for (const input of session.inputMetadata) {
     if (!input.isTensor) throw new Error(`input ${input.name} is no tensor`);

@@ -1,17 +1,6 @@
 /** @file Seeded damage to files: what storage, networks and attackers do to them. */
 import { mutateField } from "./structure.ts";
 
-/** A small generator of numbers in [0, 1) (mulberry32): the same seed, the same damage. */
-export function random(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
 type Mutation = (bytes: Uint8Array, below: (count: number) => number, other: Uint8Array) => Uint8Array;
 
 function splice(bytes: Uint8Array, start: number, removed: number, inserted: Uint8Array): Uint8Array {

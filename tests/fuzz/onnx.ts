@@ -1,7 +1,8 @@
 /** @file Damaged ONNX files through reading and writing: each is read, or refused by an error that names it and says why. */
 import { GraftError, readModel, writeModel } from "graftwork";
+import { randomNumbers } from "../../src/tensor/index.ts";
 import { onnxFixtures } from "../fixtures/onnx/fixtures.ts";
-import { mutate, random } from "./mutate.ts";
+import { mutate } from "./mutate.ts";
 
 const models = [...onnxFixtures("models")];
 
@@ -19,7 +20,7 @@ export function fuzzOnnx(count: number, first: number): FuzzReport {
   let accepted = 0;
   let slowest = { milliseconds: 0, name: "" };
   for (let seed = first; seed < first + count; seed++) {
-    const next = random(seed);
+    const next = randomNumbers(seed);
     const pick = () => models[Math.floor(next() * models.length)] ?? ["", new Uint8Array(0)];
     const [name, bytes] = pick();
     const damaged = mutate(bytes, pick()[1], next);

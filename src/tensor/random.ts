@@ -1,0 +1,12 @@
+/** @file Random numbers that are the same in every run and everywhere. */
+
+/** Numbers uniform in [0, 1) from a 32-bit state (mulberry32, Tommy Ettinger): the same seed, the same numbers. */
+export function randomNumbers(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
