@@ -1,6 +1,7 @@
-// The import table of ARCHITECTURE.md, executable. A room imports only what its row names, and every room may use `tensor`.
+// The import table of ARCHITECTURE.md, executable. A room imports only what its row names, and every room may use `tensor` and `files`.
 const rows = {
   tensor: [],
+  files: [],
   graph: [],
   shapes: ["graph"],
   onnx: ["graph"],
@@ -12,8 +13,10 @@ const rows = {
   data: [],
   runtime: [],
   evaluation: [],
-  model: ["graph", "shapes", "gradient", "passes", "onnx", "importers", "applications", "hub"],
+  model: ["graph", "shapes", "gradient", "passes", "onnx", "importers", "applications", "hub", "data"],
   training: ["graph", "shapes", "gradient", "passes", "onnx", "model", "data", "runtime", "evaluation"],
+  keras: ["graph", "shapes", "passes", "onnx", "model", "training", "data", "runtime", "evaluation"],
+  transfer: ["graph", "shapes", "passes", "onnx", "model", "training", "data", "runtime", "evaluation"],
   testing: ["graph", "shapes", "gradient", "passes", "onnx", "runtime"],
 };
 
@@ -22,12 +25,12 @@ const PLATFORM = ["^src/(node|web)[.]ts$", "-(node|web)[.]ts$"];
 const roomPaths = (rooms) => `^src/(${rooms.join("|")})/`;
 
 const roomRules = Object.entries(rows).flatMap(([room, imports]) => {
-  const own = [...new Set([room, "tensor", ...imports])];
+  const own = [...new Set([room, "tensor", "files", ...imports])];
   const list = imports.length > 0 ? imports.map((name) => `\`${name}\``).join(", ") : "nothing more";
   return [
     {
       name: `room-${room}`,
-      comment: `\`${room}\` may import \`tensor\` and ${list}.`,
+      comment: `\`${room}\` may import \`tensor\`, \`files\` and ${list}.`,
       severity: "error",
       from: { path: `^src/${room}/`, pathNot: TEST },
       to: { path: "^src/", pathNot: roomPaths(own) },

@@ -1,4 +1,6 @@
 /** @file The model room: what a model is, over the graph. */
+
+export type { Base, Provenance, ValueRange } from "./base.ts";
 export {
   describeModel,
   type GradientDescription,
@@ -8,3 +10,4 @@ export {
   type ValueDescription,
 } from "./describe.ts";
 export { modelWithGradients } from "./gradients.ts";
+export type { LayeredGraph, LayerScope, LayerWeight } from "./layers.ts";

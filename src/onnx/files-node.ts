@@ -1,6 +1,6 @@
 /** @file Model files on disk: read whole, written whole or not at all. */
-import { open, readFile, rename, stat, unlink } from "node:fs/promises";
-import { dirname } from "node:path";
+import { readFile, stat } from "node:fs/promises";
+import { reasonOf, writeWhole } from "../files/index.ts";
 import { GraftError } from "../tensor/index.ts";
 import { externalDataBeside } from "./external-data-node.ts";
 import type { OnnxModel } from "./model.ts";
@@ -32,53 +32,10 @@ export async function readModelFile(path: string): Promise<OnnxModel> {
 }
 
 /**
- * Writes a model as one ONNX file: under a temporary name in the same folder, synced, then renamed, so that no half
- * file is ever seen and what was there stays until the new one is whole.
+ * Writes a model as one ONNX file, whole or not at all.
  *
  * @throws GraftError `out-of-resources` where the disk is full, `usage` where the folder cannot be written
  */
 export async function writeModelFile(path: string, model: OnnxModel): Promise<void> {
-  const bytes = writeModel(model);
-  const temporary = `${path}.${process.pid}.tmp`;
-  try {
-    const file = await open(temporary, "wx");
-    try {
-      await file.writeFile(bytes);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(temporary, path);
-    await syncFolder(dirname(path));
-  } catch (cause) {
-    await unlink(temporary).catch(() => undefined);
-    const isFull = ["ENOSPC", "EDQUOT"].includes(codeOf(cause));
-    throw new GraftError(isFull ? "out-of-resources" : "usage", "the file cannot be written", {
-      path: [path],
-      actual: reasonOf(cause),
-      cause,
-    });
-  }
-}
-
-/** So that the new name survives a power cut. Some systems cannot open folders: there the rename alone must do. */
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, "r").catch(() => undefined);
-  await handle?.sync().catch(() => undefined);
-  await handle?.close();
-}
-
-function codeOf(cause: unknown): string {
-  return cause instanceof Error && "code" in cause ? String(cause.code) : "";
-}
-
-function reasonOf(cause: unknown): string {
-  const known: Readonly<Record<string, string>> = {
-    ENOENT: "no such file or folder",
-    EACCES: "permission denied",
-    EROFS: "a read-only file system",
-    ENOSPC: "no space left on the disk",
-    EISDIR: "a folder",
-  };
-  return known[codeOf(cause)] ?? (cause instanceof Error ? cause.message : String(cause));
+  await writeWhole(path, writeModel(model));
 }

@@ -1,4 +1,6 @@
 /** @file The tensor room: element types, shapes, typed data, and the error that every room throws. */
+
+export { sha256 } from "./digest.ts";
 export { byteLength, type DType, isFloating, storageOf, type TypedArray } from "./dtype.ts";
 export { type ErrorCode, type ErrorDetails, GraftError, unreachable } from "./error.ts";
 export { fromBfloat16, fromFloat16, toBfloat16, toFloat16 } from "./half.ts";
