@@ -1,4 +1,26 @@
 /** @file The public API, name by name. What needs a platform comes from `graftwork/node` or `graftwork/web`. */
+export {
+  type AspectPolicy,
+  type Augmentation,
+  type AugmentationStep,
+  augmentPixels,
+  type Dataset,
+  type Factor,
+  type FillMode,
+  type Picture,
+  type PixelRecipe,
+  type ResizeMethod,
+  randomBrightness,
+  randomColorJitter,
+  randomContrast,
+  randomCrop,
+  randomFlip,
+  randomRotation,
+  randomTranslation,
+  randomZoom,
+  toPixels,
+  type View,
+} from "./data/index.ts";
 export { type Barrier, type GradientsRequest, gradientReach, type Reach, withGradients } from "./gradient/index.ts";
 export {
   type Builder,

@@ -1,4 +1,19 @@
 /** @file The data room: from files to labelled pixels. */
-export type { Augmentation, AugmentationStep, Factor, FillMode } from "./augmentation.ts";
+export { augmentPixels } from "./augment.ts";
+export {
+  type Augmentation,
+  type AugmentationStep,
+  type Factor,
+  type FillMode,
+  randomBrightness,
+  randomColorJitter,
+  randomContrast,
+  randomCrop,
+  randomFlip,
+  randomRotation,
+  randomTranslation,
+  randomZoom,
+} from "./augmentation.ts";
 export type { Dataset, View } from "./dataset.ts";
 export type { AspectPolicy, Picture, PixelRecipe, ResizeMethod } from "./picture.ts";
+export { toPixels } from "./pixels.ts";
