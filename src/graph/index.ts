@@ -12,6 +12,7 @@ export {
   type Value,
   type ValueType,
 } from "./graph.ts";
+export type { LayeredGraph, LayerScope, LayerWeight } from "./layers.ts";
 export { isOperator, type Operator, type OperatorAttributes, operators, schemaOf } from "./operators.ts";
 export { printGraph, showType } from "./print.ts";
 export type { AttributeKind, AttributeSchema } from "./schema.ts";

@@ -1,6 +1,6 @@
 /** @file Bases: pre-trained models cut before their classifiers, and how pixels become what they take. */
 import type { PixelRecipe } from "../data/index.ts";
-import type { LayeredGraph } from "./layers.ts";
+import type { LayeredGraph } from "../graph/index.ts";
 
 /** From RGB 0–255 to what a model was trained on: `x·scale + offset` a channel, after `channels` puts them in order. */
 export interface ValueRange {

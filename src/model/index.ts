@@ -1,5 +1,6 @@
 /** @file The model room: what a model is, over the graph. */
 
+export type { LayeredGraph, LayerScope, LayerWeight } from "../graph/index.ts";
 export type { Base, Provenance, ValueRange } from "./base.ts";
 export {
   describeModel,
@@ -10,4 +11,3 @@ export {
   type ValueDescription,
 } from "./describe.ts";
 export { modelWithGradients } from "./gradients.ts";
-export type { LayeredGraph, LayerScope, LayerWeight } from "./layers.ts";

@@ -1,5 +1,5 @@
 /** @file Layers: named scopes of a graph. Everything is addressed by names, which are unique in a graph and outlive passes. */
-import type { Graph } from "../graph/index.ts";
+import type { Graph } from "./graph.ts";
 
 /** A tensor that belongs to a layer: an initializer of the graph. */
 export interface LayerWeight {
