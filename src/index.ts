@@ -65,6 +65,7 @@ export {
   attachHead,
   cutAfter,
   cutBefore,
+  type DropoutMask,
   foldBatchNorm,
   foldConstants,
   type HeadOptions,
@@ -75,6 +76,9 @@ export {
   removeDeadNodes,
   removeDuplicateNodes,
   runPasses,
+  type StatisticUpdate,
+  type TrainingForm,
+  trainingForm,
   unfoldBatchNorm,
 } from "./passes/index.ts";
 export type { CompileOptions, Device, Executable, Feeds, Port, Runtime, StatePair } from "./runtime/index.ts";

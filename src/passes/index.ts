@@ -6,3 +6,4 @@ export { foldConstants } from "./fold.ts";
 export { type LoweredGraph, type LoweringOptions, lowerForTraining } from "./lowerForTraining.ts";
 export { type Pass, runPasses } from "./pass.ts";
 export { removeDeadNodes, removeDuplicateNodes } from "./prune.ts";
+export { type DropoutMask, type StatisticUpdate, type TrainingForm, trainingForm } from "./trainingForm.ts";

@@ -9,6 +9,8 @@ import { stackBatch } from "./stackBatch.ts";
 export interface LoweringOptions {
   /** The names of the parameters to be trained. */
   readonly trainable: readonly string[];
+  /** The names of other initializers that change from step to step: they keep their names, and nothing is computed ahead of them. */
+  readonly updated?: readonly string[];
   /** The number of pictures that go through the graph at once: the first size of every input. */
   readonly batch: number;
 }
@@ -22,14 +24,14 @@ export interface LoweredGraph {
 /**
  * Fixes the batch, folds batch norm in inference mode into convolutions, and lays out the trained part so that its
  * derivatives are products of matrices. What is frozen keeps its layout: with constant weights the runtime chooses best.
- * The trainable initializers keep their names.
+ * The trainable and updated initializers and the outputs keep their names.
  */
-export function lowerForTraining(graph: Graph, { trainable, batch }: LoweringOptions): LoweredGraph {
+export function lowerForTraining(graph: Graph, { trainable, updated = [], batch }: LoweringOptions): LoweredGraph {
   const inputs = Object.fromEntries(
     graph.inputs.flatMap(({ name, shape }) => (shape === undefined ? [] : [[name, [batch, ...shape.slice(1)]]])),
   );
   const fixed = inferShapes(graph, { inputs });
-  const keep = trainable.map((name) => findValue(fixed, name));
+  const keep = [...trainable, ...updated].map((name) => findValue(fixed, name));
   const folded = inferShapes(foldBatchNorm(foldConstants(fixed, { keep })));
   const trained = trainable.map((name) => findValue(folded, name));
   return stackBatch(folded, { trained, depthwise: depthwiseForm });

@@ -170,6 +170,11 @@ const rules: { readonly [K in Operator]?: StackRule<K> } = {
   Mish: unchanged(),
   Mul: combining(),
   PRelu: unchanged(),
+  ReduceMean: {
+    // The mean of a channel over a whole batch, as batch norm takes it in training.
+    accepts: (node) => readsMapsAndChannels(node) && isMap(inputAt(node, 0)) && isPerChannel(firstOutput(node)),
+    stack: (node, { build, tallOf }) => build.reduceMean(tallOf(inputAt(node, 0)), [0, 2, 3]),
+  },
   Relu: unchanged(),
   Selu: unchanged(),
   Sigmoid: unchanged(),

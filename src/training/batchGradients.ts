@@ -18,6 +18,8 @@ export interface BatchProblem {
   readonly graph: Graph;
   readonly output: Value;
   readonly parameters: readonly Value[];
+  /** Other initializers that change from step to step: they become inputs as the parameters do. */
+  readonly statistics: readonly Value[];
   readonly loss: Loss;
   readonly hasSampleWeights: boolean;
   readonly derivatives: GivenDerivatives;
@@ -35,11 +37,12 @@ export interface BatchGradients {
 
 /** Forward and back through the whole batch. */
 export function gradientsOfWhole(problem: BatchProblem): BatchGradients {
-  const { graph, output, parameters, loss, derivatives } = problem;
+  const { graph, output, parameters, statistics, loss, derivatives } = problem;
   const frozen = new Map(graph.initializers);
-  for (const parameter of parameters) frozen.delete(parameter);
+  const state = [...parameters, ...statistics];
+  for (const value of state) frozen.delete(value);
   const build = newBuilder({ ...graph, initializers: frozen });
-  for (const parameter of parameters) build.adoptInput(parameter);
+  for (const value of state) build.adoptInput(value);
   const forward = [...build.nodes];
   const { labels, sampleWeights } = targetInputs(build, problem, output.shape?.[0] ?? null);
   const values = loss.build(build, { output, labels, sampleWeights });

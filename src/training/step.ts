@@ -1,7 +1,13 @@
 /** @file The training step as one graph: a batch, the learning rate and the state go in; loss, metrics and state come out. */
 
 import { type Builder, findValue, type Graph, mapGraph, type Value, verify } from "../graph/index.ts";
-import { type LoweredGraph, lowerForTraining, removeDeadNodes, removeDuplicateNodes } from "../passes/index.ts";
+import {
+  type LoweredGraph,
+  lowerForTraining,
+  removeDeadNodes,
+  removeDuplicateNodes,
+  type StatisticUpdate,
+} from "../passes/index.ts";
 import { GraftError, isFloating, type NumericTensor, tensorOf } from "../tensor/index.ts";
 import { type BatchGradients, gradientsInParts, gradientsOfWhole } from "./batchGradients.ts";
 import type { Loss } from "./losses.ts";
@@ -29,6 +35,13 @@ export interface TrainingStepOptions {
   readonly microBatch?: number;
   /** Whether the step takes `sample_weights`, float32 `[N]`. */
   readonly sampleWeights?: boolean;
+  /**
+   * Initializers that a step replaces by values of the graph, not by the optimizer: the moving statistics of batch norm
+   * (`trainingForm`). The values are outputs of the graph. A batch that meets in its statistics has no micro-batches.
+   */
+  readonly updates?: readonly StatisticUpdate[];
+  /** The factor on the learning rate of a parameter, by name: at least 0. Default: 1 for each. */
+  readonly rateOf?: (name: string) => number;
 }
 
 /** One tensor that stays between steps: the output of a step is the input of the next. */
@@ -40,7 +53,7 @@ export interface StateTensor {
 
 export interface TrainingStep {
   /**
-   * Inputs: the forward graph's, `labels` (int64 `[N]` class indices, or float32 targets of the output's shape),
+   * Inputs: the forward graph's (the masks of dropout are among them), `labels` (int64 `[N]` class indices, or float32 targets of the output's shape),
    * `sample_weights` where asked for, `learning_rate` (float32 scalar), and the state. Outputs: `loss` (scalar),
    * `accuracy` where labels are class indices (scalar, the share of the batch classified right), and the state after
    * the step.
@@ -52,13 +65,14 @@ export interface TrainingStep {
 /**
  * Builds the training step of the named initializers.
  *
- * @throws GraftError `usage` for a trainable name that is not an initializer of floating-point numbers,
- *   `not-differentiable` where the loss does not reach one
+ * @throws GraftError `usage` for a trainable or updated name that is not an initializer of floating-point numbers, a factor
+ *   that is not a number from 0 on, or updates with micro-batches; `not-differentiable` where the loss does not reach one
  */
 export function buildTrainingStep(options: TrainingStepOptions): TrainingStep {
-  const { trainable, optimizer, clipping = {} } = options;
+  const { trainable, updates = [], optimizer, clipping = {}, rateOf = () => 1 } = options;
   const parameters = trainable.map((name) => trainableTensor(options.graph, name));
-  const { build, loss, accuracy, gradients, values } = differentiate(options);
+  const statistics = updates.map(({ parameter }) => trainableTensor(options.graph, parameter));
+  const { build, loss, accuracy, gradients, values, updated } = differentiate(options);
   const learningRate = build.input("learning_rate", "float32", []);
   const arrived = values.map((value, index) => {
     const gradient = gradients[index];
@@ -85,7 +99,7 @@ export function buildTrainingStep(options: TrainingStepOptions): TrainingStep {
     const updated = optimizer.update(build, {
       parameter: value,
       gradient,
-      learningRate: build.castLike(learningRate, value),
+      learningRate: build.scale(build.castLike(learningRate, value), rateFactor(value.name, rateOf)),
       slots,
       step: step === undefined ? learningRate : build.castLike(step, value),
     });
@@ -95,13 +109,23 @@ export function buildTrainingStep(options: TrainingStepOptions): TrainingStep {
       if (slot !== undefined) keep(slot, next, initialSlot(tensor));
     });
   });
+  updated.forEach(({ statistic, next }, index) => {
+    const tensor = statistics[index];
+    if (tensor !== undefined) keep(statistic, next, tensor);
+  });
   const whole = verify(build.graph(outputs, "training_step"));
   return { graph: verify(removeDeadNodes(removeDuplicateNodes(whole))), state };
 }
 
+interface Differentiated extends BatchGradients {
+  /** The parameters. */
+  readonly values: readonly Value[];
+  readonly updated: readonly { readonly statistic: Value; readonly next: Value }[];
+}
+
 /** The loss and its gradients by the parameters, in the form that the options ask for. */
-function differentiate(options: TrainingStepOptions): BatchGradients & { readonly values: readonly Value[] } {
-  const { trainable, loss, batch, microBatch = batch, sampleWeights = false } = options;
+function differentiate(options: TrainingStepOptions): Differentiated {
+  const { trainable, updates = [], loss, batch, microBatch = batch, sampleWeights = false } = options;
   const parts = batch === undefined || microBatch === undefined ? 1 : batch / microBatch;
   if (!Number.isInteger(parts)) {
     throw new GraftError("usage", "the batch does not divide into micro-batches", {
@@ -109,16 +133,27 @@ function differentiate(options: TrainingStepOptions): BatchGradients & { readonl
       actual: `${microBatch}`,
     });
   }
+  if (parts !== 1 && updates.length > 0) {
+    throw new GraftError("usage", "statistics of a batch cannot be taken in micro-batches", {
+      path: updates.slice(0, 1).map(({ parameter }) => `value "${parameter}"`),
+      hint: "leave microBatch out, or keep batch norm in inference mode",
+    });
+  }
   const names = options.graph.inputs.map((input) => input.name);
   const read = parts === 1 ? options.graph : renameInputs(options.graph);
   const { graph, derivatives }: LoweredGraph =
     microBatch === undefined
       ? { graph: read, derivatives: new Map() }
-      : lowerForTraining(read, { trainable, batch: microBatch });
+      : lowerForTraining(read, { trainable, updated: updates.map(({ parameter }) => parameter), batch: microBatch });
   const values = trainable.map((each) => findValue(graph, each));
   const output = options.output === undefined ? firstOutput(graph) : findValue(graph, options.output);
-  const problem = { graph, output, parameters: values, loss, hasSampleWeights: sampleWeights, derivatives };
-  return { ...(parts === 1 ? gradientsOfWhole(problem) : gradientsInParts(problem, parts, names)), values };
+  const updated = updates.map(({ parameter, next }) => ({
+    statistic: findValue(graph, parameter),
+    next: findValue(graph, next),
+  }));
+  const statistics = updated.map(({ statistic }) => statistic);
+  const problem = { graph, output, parameters: values, statistics, loss, hasSampleWeights: sampleWeights, derivatives };
+  return { ...(parts === 1 ? gradientsOfWhole(problem) : gradientsInParts(problem, parts, names)), values, updated };
 }
 
 /** Other names for the inputs of one part: those of the whole batch keep theirs. */
@@ -139,6 +174,16 @@ function firstOutput(graph: Graph): Value {
   const [output] = graph.outputs;
   if (output !== undefined) return output;
   throw new GraftError("usage", "a graph without outputs cannot be trained", { path: [`graph "${graph.name}"`] });
+}
+
+function rateFactor(name: string, rateOf: (name: string) => number): number {
+  const factor = rateOf(name);
+  if (factor >= 0 && Number.isFinite(factor)) return factor;
+  throw new GraftError("usage", "the factor on a learning rate lies outside its range", {
+    path: [`value "${name}"`],
+    expected: "a number from 0 on",
+    actual: String(factor),
+  });
 }
 
 function trainableTensor(graph: Graph, name: string): NumericTensor {
