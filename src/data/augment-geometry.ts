@@ -129,7 +129,8 @@ function shareWithin(place: number, length: number): number {
 /** Where a place along an axis is found in the picture: TensorFlow's `MapCoordinate`. */
 function folded(place: number, length: number, fillMode: FillMode): number {
   let inside = place;
-  if (length > 1 && (place < 0 || place > length - 1)) {
+  // What rounding errors put outside, as a half turn does with the edge, is not: `wrap` would show the other edge.
+  if (length > 1 && (place < -1e-6 || place > length - 1 + 1e-6)) {
     if (fillMode === "reflect") {
       const period = 2 * length;
       inside = place - period * Math.floor(place / period);
