@@ -37,7 +37,8 @@ interface Case {
 }
 
 const shared = resolve(import.meta.dirname, "../../../shared/conformance/applications");
-const folders = process.env["GRAFT_APPLICATIONS"]?.split(delimiter).filter(Boolean) ?? [shared];
+const own = resolve(import.meta.dirname, "../fixtures/applications");
+const folders = process.env["GRAFT_APPLICATIONS"]?.split(delimiter).filter(Boolean) ?? [shared, own];
 
 /** Numbers in [-1, 1) from a position and an index: the cases' own formula, so that no weight file is needed. */
 function unit(stream: number, index: number): number {
