@@ -1,4 +1,6 @@
 /** @file The training room: losses, optimizers and the training step as a graph. */
+export { assignFolds, type FoldOptions, type Folds } from "./crossValidation.ts";
+export { type CrossValidation, fitLinearHead, type LinearHead, type LinearHeadOptions } from "./linearHead.ts";
 export {
   type CrossEntropyOptions,
   type Loss,
