@@ -1,3 +1,6 @@
 /** @file The door for Node: what needs Node's own modules or native code. */
+export { type ImageFolderOptions, imageFolder } from "./data/image-folder-node.ts";
+export { type LabelledFolderOptions, labelledFolder } from "./data/labelled-folder-node.ts";
+export { type NamedBytes, photosOf } from "./data/photo-list-node.ts";
 export { readModelFile, writeModelFile } from "./onnx/files-node.ts";
 export { type NodeRuntimeOptions, nodeRuntime } from "./runtime/onnxruntime-node.ts";

@@ -14,6 +14,8 @@ export {
   randomTranslation,
   randomZoom,
 } from "./augmentation.ts";
-export type { Dataset, View } from "./dataset.ts";
+export { augmented, concatenate, type Dataset, subset, type View } from "./dataset.ts";
+export type { SkippedFile } from "./layout.ts";
+export type { ClassCounts, LabelledFolder, PhotoFolder, PhotoList } from "./photo-folder.ts";
 export type { AspectPolicy, Picture, PixelRecipe, ResizeMethod } from "./picture.ts";
 export { toPixels } from "./pixels.ts";
