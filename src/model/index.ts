@@ -1,7 +1,30 @@
 /** @file The model room: what a model is, over the graph. */
 
 export type { LayeredGraph, LayerScope, LayerWeight } from "../graph/index.ts";
+export { type Artifact, readArtifact, writeArtifact } from "./artifact.ts";
+export type { Json } from "./artifactField.ts";
+export {
+  type ArtifactFigures,
+  type ArtifactMetadata,
+  artifactSchema,
+  baseMetadata,
+  decodeBase64,
+  encodeBase64,
+  type GoldenSample,
+} from "./artifactMetadata.ts";
 export type { Base, Provenance, ValueRange } from "./base.ts";
+export {
+  type ClassifierHead,
+  classifierGraph,
+  type FeatureTransform,
+  type GraphHead,
+  headlessGraph,
+  type LogitsGraph,
+  logitsGraph,
+  type PixelOptions,
+  withProbabilities,
+  withWeights,
+} from "./classifierGraph.ts";
 export {
   describeModel,
   type GradientDescription,
