@@ -1,6 +1,7 @@
 /** @file From a file's bytes to a picture, by sharp. */
 import sharp, { type Sharp } from "sharp";
 import { GraftError } from "../tensor/index.ts";
+import { bareJpeg } from "./bare-jpeg.ts";
 import type { Picture } from "./picture.ts";
 import { recognize } from "./recognize.ts";
 
@@ -30,7 +31,7 @@ sharp.unblock({
  */
 export async function decodePicture(bytes: Uint8Array): Promise<Picture> {
   const header = await readHeader(bytes);
-  return await asStrictAsHelps(header.format, async (failOn) => {
+  return await asStrictAsHelps(bytes, header.format, async (bytes, failOn) => {
     const isCmyk = header.space === "cmyk" && header.channels === 4 && header.depth === "uchar";
     const input = open(bytes, failOn).autoOrient();
     const output = isCmyk
@@ -44,7 +45,7 @@ export async function decodePicture(bytes: Uint8Array): Promise<Picture> {
 /** Throws what `decodePicture` would throw, faster. */
 export async function checkPicture(bytes: Uint8Array): Promise<void> {
   const { format, width, height } = await readHeader(bytes);
-  await asStrictAsHelps(format, async (failOn) => {
+  await asStrictAsHelps(bytes, format, async (bytes, failOn) => {
     const input = open(bytes, failOn);
     const isShrunk = format === "jpeg" && width * height >= shrunkFrom;
     const size = (length: number) => Math.max(1, Math.floor(length / 8));
@@ -68,7 +69,7 @@ async function readHeader(bytes: Uint8Array): Promise<Header> {
   const { width, height, space, depth, channels } = await sharp(bytes, { limitInputPixels: false })
     .metadata()
     .catch((cause: unknown) => {
-      throw damaged(cause);
+      throw new GraftError("bad-data", "damaged or cut off", { cause });
     });
   if (width * height > mostPixels) {
     const megapixels = Math.ceil((width * height) / 1e6);
@@ -81,24 +82,24 @@ function open(bytes: Uint8Array, failOn: Strictness): Sharp {
   return sharp(bytes, { failOn, ignoreIcc: true, limitInputPixels: mostPixels });
 }
 
-/** A JPEG's warnings mean lost pixels, except the one of superfluous bytes, which some cameras write. */
-async function asStrictAsHelps<T>(format: string, decode: (failOn: Strictness) => Promise<T>): Promise<T> {
+/**
+ * A JPEG's warnings mean lost pixels, unless they are of trivia in its header: then it is whole without them. Verdicts
+ * do not look at messages, which threads take from one another.
+ */
+async function asStrictAsHelps<T>(
+  bytes: Uint8Array,
+  format: string,
+  decode: (bytes: Uint8Array, failOn: Strictness) => Promise<T>,
+): Promise<T> {
   try {
-    if (format !== "jpeg") return await decode("error");
-    return await decode("warning").catch(async (cause: unknown) => {
-      if (!/extraneous bytes|unknown JFIF revision|Adobe marker/i.test(String(cause))) throw cause;
-      return await decode("error");
+    if (format !== "jpeg") return await decode(bytes, "error");
+    return await decode(bytes, "warning").catch(async () => {
+      await decode(bareJpeg(bytes), "warning");
+      return await decode(bytes, "error");
     });
   } catch (cause) {
-    throw damaged(cause);
+    throw new GraftError("bad-data", "damaged or cut off", { cause });
   }
-}
-
-function damaged(cause: unknown): GraftError {
-  const said = (cause instanceof Error ? cause.message : String(cause)).split("\n")[0]?.trim() ?? "";
-  return new GraftError("bad-data", `damaged or cut off (${said.replace(/^Input buffer has corrupt header: /, "")})`, {
-    cause,
-  });
 }
 
 function rgbOfCmyk(cmyk: Uint8Array): Uint8Array {

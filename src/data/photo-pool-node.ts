@@ -33,21 +33,26 @@ interface Thread {
   isReady: boolean;
 }
 
-/** `size`: 1 to 16. Default: one thread a core, at most 4. */
-export function photoPool(size: number = Math.min(availableParallelism(), 4)): PhotoPool {
+/** `size`: 1 to 16. Default: one thread a core, at most 4. `start` starts a thread that answers as photo-worker-node.ts. */
+export function photoPool(
+  size: number = Math.min(availableParallelism(), 4),
+  start: () => Worker = startWorker,
+): PhotoPool {
   if (!Number.isInteger(size) || size < 1 || size > 16) {
     throw new GraftError("usage", "no such number of threads", { expected: "1 to 16", actual: String(size) });
   }
-  return new WorkerPool(size);
+  return new WorkerPool(size, start);
 }
 
 class WorkerPool implements PhotoPool {
   readonly size: number;
   readonly #threads = new Set<Thread>();
+  readonly #startWorker: () => Worker;
   #isClosed = false;
 
-  constructor(size: number) {
+  constructor(size: number, start: () => Worker) {
     this.size = size;
+    this.#startWorker = start;
   }
 
   run(task: PhotoTask): Promise<PhotoAnswer> {
@@ -75,8 +80,9 @@ class WorkerPool implements PhotoPool {
   }
 
   #start(): Thread {
-    const thread: Thread = { worker: startWorker(), queue: [], isReady: false };
+    const thread: Thread = { worker: this.#startWorker(), queue: [], isReady: false };
     const { worker, queue } = thread;
+    worker.unref();
     worker.on("message", (message: PhotoAnswer | "ready") => {
       if (message === "ready") {
         thread.isReady = true;
@@ -111,12 +117,10 @@ class WorkerPool implements PhotoPool {
 function startWorker(): Worker {
   // Run from sources, the thread needs what this process was started with to read TypeScript.
   const isSource = import.meta.url.endsWith(".ts");
-  const worker = new Worker(new URL(`./photo-worker-node.${isSource ? "ts" : "js"}`, import.meta.url), {
+  return new Worker(new URL(`./photo-worker-node.${isSource ? "ts" : "js"}`, import.meta.url), {
     name: "photos",
     execArgv: isSource ? ["--import", new URL("../../scripts/source.js", import.meta.url).href] : [],
   });
-  worker.unref();
-  return worker;
 }
 
 function closed(): GraftError {
