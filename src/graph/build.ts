@@ -88,6 +88,8 @@ export class Builder {
 
   /** Takes over a node made elsewhere, with the values it defines. */
   adopt(node: Node): void {
+    // ONNX Runtime wants the names of nodes to differ, too.
+    this.#names.add(node.name);
     for (const value of definitionsOf(node)) this.#names.add(value.name);
     this.#nodes.push(node);
     this.#typing.observe(node);
@@ -308,5 +310,8 @@ function showElement(element: number | bigint): string {
 
 function* namesIn(graph: Graph): Generator<string> {
   for (const value of [...graph.inputs, ...graph.initializers.keys()]) yield value.name;
-  for (const node of allNodes(graph)) for (const value of definitionsOf(node)) yield value.name;
+  for (const node of allNodes(graph)) {
+    yield node.name;
+    for (const value of definitionsOf(node)) yield value.name;
+  }
 }
