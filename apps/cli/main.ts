@@ -41,6 +41,18 @@ program
     await convert(model, out);
   });
 
+program
+  .command("sample")
+  .description("draw a small set of pictures of three kinds to try everything with: no photos, no network")
+  .argument("<folder>", "where to draw them, a folder a class")
+  .option("--per-class <number>", "pictures of each kind", Number, 40)
+  .option("--seed <number>", "other pictures for other numbers", Number, 0)
+  .option("--json", "print one JSON document")
+  .action(async (folder: string, options: { perClass: number; seed: number; json?: boolean }) => {
+    const { sample } = await import("./sample.ts");
+    await sample(folder, options);
+  });
+
 function collectNames(names: string, known: readonly string[]): string[] {
   return [...known, ...names.split(",").filter((name) => name !== "")];
 }
