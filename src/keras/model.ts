@@ -1,0 +1,138 @@
+/** @file Models as Keras has them: layers that are composed, trained, judged and saved together. */
+import type { Dataset, PixelRecipe } from "../data/index.ts";
+import { onnxModelOf, writeModel } from "../onnx/index.ts";
+import { GraftError, unreachable } from "../tensor/index.ts";
+import type { Loss, Optimizer } from "../training/index.ts";
+import { composeModel, upToLogits } from "./compose.ts";
+import { engine, printIfPossible } from "./engine.ts";
+import {
+  judge,
+  type LossAndAccuracy,
+  outputsOf,
+  type PixelSource,
+  pixelsInMemory,
+  pixelsOfDataset,
+} from "./judging.ts";
+import { Layer, type LayerOptions } from "./layer.ts";
+import { type LossName, lossOf, type OptimizerName } from "./losses.ts";
+import type { KerasShape } from "./shape.ts";
+import { type SummaryOptions, type SummaryRow, summarize } from "./summary.ts";
+
+export type ModelOptions = LayerOptions;
+
+export interface ModelCompileOptions {
+  readonly optimizer?: Optimizer | OptimizerName;
+  /** Default: Keras's for the optimizer. */
+  readonly learningRate?: number;
+  /** Default: by the number of outputs, binary or softmax cross-entropy of logits. */
+  readonly loss?: Loss | LossName;
+}
+
+export interface BatchOptions {
+  /** Default: 32. */
+  readonly batchSize?: number;
+}
+
+/** Layers that are composed, trained, judged and saved together. Pictures go in as RGB, 0–255. */
+export abstract class Model extends Layer {
+  #compiled: ModelCompileOptions = {};
+
+  /** The layers, in order; as in Keras, a sequential model does not count its input layer. */
+  abstract get layers(): readonly Layer[];
+
+  /** What goes in, `[null, height, width, channels]`. */
+  abstract get inputShape(): KerasShape;
+
+  /** What the summary lists. */
+  abstract get summaryRows(): readonly SummaryRow[];
+
+  /** Whether each layer takes the output of the one before. */
+  abstract get isChain(): boolean;
+
+  protected override get sublayers(): readonly Layer[] {
+    return this.layers;
+  }
+
+  /** How pictures become pixels of the model's size: a base's own way where there is one. */
+  get recipe(): PixelRecipe {
+    const [, height, width] = this.inputShape;
+    if (typeof height === "number" && typeof width === "number" && this.inputShape.length === 4) {
+      return { height, width, method: "bilinear", aspect: "stretch" };
+    }
+    throw new GraftError("usage", "the model does not say how large its pictures are", {
+      path: [`model "${this.name}"`],
+      hint: "begin with layers.inputLayer({ shape: [height, width, 3] }), or give the base an inputShape",
+    });
+  }
+
+  /** The layer of that name. Throws GraftError `usage`, with the names there are, where there is none. */
+  getLayer(name: string): Layer {
+    const found = this.layers.find((layer) => layer.name === name);
+    if (found !== undefined) return found;
+    const names = this.layers.map((layer) => layer.name);
+    throw new GraftError("usage", `the model has no layer "${name}"`, {
+      path: [`model "${this.name}"`],
+      hint: `it has ${names.slice(0, 8).join(", ")}${names.length > 8 ? ", …" : ""}`,
+    });
+  }
+
+  /** The text that Keras prints: layers, shapes, numbers of parameters. It is also shown to the user. */
+  summary(options: SummaryOptions = {}): string {
+    const text = summarize(
+      {
+        name: this.name,
+        rows: this.summaryRows,
+        isChain: this.isChain,
+        trainable: this.trainableVariables,
+        frozen: this.nonTrainableVariables,
+      },
+      options,
+    );
+    const print = options.print ?? printIfPossible;
+    if (print !== false) print(text);
+    return text;
+  }
+
+  /** What `fit` and `evaluate` take where their own options do not say. */
+  compile(options: ModelCompileOptions): void {
+    this.#compiled = options;
+  }
+
+  /** The loss, and the share of examples that are classified right. */
+  async evaluate(
+    dataset: Dataset,
+    options: BatchOptions & { readonly loss?: Loss | LossName } = {},
+  ): Promise<LossAndAccuracy> {
+    const runtime = await engine().runtime();
+    const { graph } = composeModel(this, "uint8");
+    const source = pixelsOfDataset(dataset, this.recipe);
+    const outputs = await outputsOf(runtime, upToLogits(graph), source, options.batchSize ?? 32);
+    const loss = lossOf(options.loss ?? this.#compiled.loss, outputs.shape[1] ?? 1);
+    return judge(runtime, loss, outputs, dataset.labels);
+  }
+
+  /**
+   * What the model says of each example: a row of its output. Pixels are RGB 0–255, `[examples, height, width, 3]`
+   * one after another.
+   */
+  async predict(input: Dataset | Uint8Array | Float32Array, options: BatchOptions = {}): Promise<Float32Array[]> {
+    const source = this.#sourceOf(input);
+    const runtime = await engine().runtime();
+    const outputs = await outputsOf(runtime, composeModel(this, source.dtype).graph, source, options.batchSize ?? 32);
+    const values = outputs.data as Float32Array;
+    const width = values.length / Math.max(source.count, 1);
+    return Array.from({ length: source.count }, (_, row) => values.slice(row * width, (row + 1) * width));
+  }
+
+  /** Writes the model as ONNX: input `image`, uint8 `[N, height, width, channels]`, and its output. */
+  async save(path: string): Promise<void> {
+    const { graph } = composeModel(this, "uint8");
+    await engine().writeFile(path, writeModel(onnxModelOf(graph)));
+  }
+
+  #sourceOf(input: Dataset | Uint8Array | Float32Array): PixelSource {
+    if (!(input instanceof Uint8Array || input instanceof Float32Array)) return pixelsOfDataset(input, this.recipe);
+    const sizes = this.inputShape.slice(1).map((size) => size ?? unreachable("an open size"));
+    return pixelsInMemory(input, sizes);
+  }
+}
