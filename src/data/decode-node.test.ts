@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import sharp from "sharp";
+import sharp, { type Sharp } from "sharp";
 import { describe, expect, it } from "vitest";
 import { randomNumbers } from "../tensor/index.ts";
 import { checkPicture, decodePicture } from "./decode-node.ts";
@@ -20,7 +20,7 @@ function fixture(name: string): Uint8Array {
 }
 
 /** A photo-like picture: colours that change slowly, with noise. */
-function photo(width: number, height: number): sharp.Sharp {
+function photo(width: number, height: number): Sharp {
   const data = Uint8Array.from(
     { length: width * height * 3 },
     (_, at) => (at * 7 + Math.floor(at / width) * 3 + ((at * at) % 23)) % 256,

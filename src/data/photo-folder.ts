@@ -23,7 +23,7 @@ export interface PhotoFolder {
   /** What a person should know, a sentence each. */
   readonly remarks: readonly string[];
   readonly counts: { readonly train: ClassCounts; readonly validation: ClassCounts; readonly test: ClassCounts };
-  /** Ends the threads that decode. They do not keep the process alive. */
+  /** Lets go of the threads that decode. They never keep the process alive. */
   close(): Promise<void>;
 }
 
@@ -34,7 +34,7 @@ export interface LabelledFolder {
   readonly layout: string;
   /** What is not used, and why. */
   readonly skipped: readonly SkippedFile[];
-  /** Ends the threads that decode. They do not keep the process alive. */
+  /** Lets go of the threads that decode. They never keep the process alive. */
   close(): Promise<void>;
 }
 
@@ -48,6 +48,6 @@ export interface PhotoList {
    * @throws GraftError `usage` for a place outside the list
    */
   read(indices: readonly number[], recipe: PixelRecipe): Promise<(Uint8Array | GraftError)[]>;
-  /** Ends the threads that decode. They do not keep the process alive. */
+  /** Lets go of the threads that decode. They never keep the process alive. */
   close(): Promise<void>;
 }

@@ -30,14 +30,51 @@ interface Waiting {
 interface Thread {
   readonly worker: Worker;
   readonly queue: Waiting[];
+  /** It has one task only, which may end it. */
+  readonly isAlone: boolean;
   isReady: boolean;
 }
 
-/** `size`: 1 to 16. Default: one thread a core, at most 4. `start` starts a thread that answers as photo-worker-node.ts. */
-export function photoPool(
-  size: number = Math.min(availableParallelism(), 4),
-  start: () => Worker = startWorker,
-): PhotoPool {
+/** How long threads that nobody uses are kept for the next folder, in milliseconds: starting one takes time. */
+const lingering = 2000;
+
+interface Shared {
+  readonly pool: PhotoPool;
+  users: number;
+}
+
+/** By size: the threads of this process. */
+const shared = new Map<number, Shared>();
+
+/**
+ * `size` threads, 1 to 16, which all folders that want as many share. Default: one a core, at most 4. After `close`,
+ * they end soon unless another folder wants them; what was asked before is still answered.
+ */
+export function photoPool(size: number = Math.min(availableParallelism(), 4)): PhotoPool {
+  const threads: Shared = shared.get(size) ?? { pool: workerPool(size, startWorker), users: 0 };
+  shared.set(size, threads);
+  threads.users += 1;
+  let isClosed = false;
+  return {
+    size,
+    run: (task) => (isClosed ? Promise.reject(closed()) : threads.pool.run(task)),
+    close: async () => {
+      if (isClosed) return;
+      isClosed = true;
+      threads.users -= 1;
+      if (threads.users > 0) return;
+      const end = (): void => {
+        if (threads.users > 0 || shared.get(size) !== threads) return;
+        shared.delete(size);
+        void threads.pool.close();
+      };
+      setTimeout(end, lingering).unref();
+    },
+  };
+}
+
+/** Threads of one's own, started by `start`, that answer as photo-worker-node.ts does. */
+export function workerPool(size: number, start: () => Worker): PhotoPool {
   if (!Number.isInteger(size) || size < 1 || size > 16) {
     throw new GraftError("usage", "no such number of threads", { expected: "1 to 16", actual: String(size) });
   }
@@ -71,16 +108,20 @@ class WorkerPool implements PhotoPool {
   }
 
   #hand(waiting: Waiting): void {
-    const shortest = [...this.#threads].sort((one, other) => one.queue.length - other.queue.length)[0];
-    const isFree = shortest !== undefined && (shortest.queue.length === 0 || this.#threads.size === this.size);
-    const thread = isFree ? shortest : this.#start();
+    const shared = [...this.#threads].filter(({ isAlone }) => !isAlone);
+    const shortest = shared.sort((one, other) => one.queue.length - other.queue.length)[0];
+    const isFree = shortest !== undefined && (shortest.queue.length === 0 || shared.length >= this.size);
+    this.#give(isFree ? shortest : this.#start(false), waiting);
+  }
+
+  #give(thread: Thread, waiting: Waiting): void {
     thread.queue.push(waiting);
     thread.worker.ref();
     thread.worker.postMessage(waiting.task);
   }
 
-  #start(): Thread {
-    const thread: Thread = { worker: this.#startWorker(), queue: [], isReady: false };
+  #start(isAlone: boolean): Thread {
+    const thread: Thread = { worker: this.#startWorker(), queue: [], isAlone, isReady: false };
     const { worker, queue } = thread;
     worker.unref();
     worker.on("message", (message: PhotoAnswer | "ready") => {
@@ -90,6 +131,7 @@ class WorkerPool implements PhotoPool {
       }
       queue.shift()?.resolve(message);
       if (queue.length === 0) worker.unref();
+      if (thread.isAlone) void this.#dismiss(thread);
     });
     worker.on("error", (error) => this.#bury(thread, error));
     worker.on("exit", (code) => this.#bury(thread, new Error(`the thread ended with code ${code}`)));
@@ -97,7 +139,15 @@ class WorkerPool implements PhotoPool {
     return thread;
   }
 
-  /** A thread has died: of the photo it worked on, which is told so; the others go to another thread. */
+  #dismiss(thread: Thread): Promise<number> {
+    this.#threads.delete(thread);
+    return thread.worker.terminate();
+  }
+
+  /**
+   * A thread has died. Which photo it died of is known only where it had one: the others, whose answers may have been
+   * lost on the way, are tried again, each on a thread of its own.
+   */
   #bury(thread: Thread, cause: Error): void {
     if (!this.#threads.delete(thread)) return;
     const orphans = thread.queue.splice(0);
@@ -109,8 +159,31 @@ class WorkerPool implements PhotoPool {
       for (const { reject } of orphans) reject(error);
       return;
     }
-    orphans.shift()?.resolve({ kind: "failed", reason: `decoding it ended its thread (${cause.message})` });
-    for (const orphan of orphans) this.#hand(orphan);
+    const [only, ...others] = orphans;
+    if (only !== undefined && others.length === 0) {
+      only.resolve({ kind: "failed", reason: `decoding it ended its thread (${cause.message})` });
+      return;
+    }
+    void this.#tryAlone(orphans);
+  }
+
+  async #tryAlone(orphans: readonly Waiting[]): Promise<void> {
+    for (const { task, resolve, reject } of orphans) {
+      await new Promise<void>((next) => {
+        if (this.#isClosed) {
+          reject(closed());
+          next();
+          return;
+        }
+        const settle =
+          <T>(tell: (value: T) => void) =>
+          (value: T): void => {
+            tell(value);
+            next();
+          };
+        this.#give(this.#start(true), { task, resolve: settle(resolve), reject: settle(reject) });
+      });
+    }
   }
 }
 
