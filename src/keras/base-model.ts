@@ -126,8 +126,9 @@ export class BaseModel extends Model {
     }
     const owners = this.#owners();
     for (const node of graph.nodes) {
-      builder.adopt(mapNode(node, copy));
       const [output] = node.outputs;
+      // Nodes are named after what they compute: two bases may have nodes of one name.
+      builder.adopt({ ...mapNode(node, copy), name: output === undefined ? node.name : copy(output).name });
       if (output !== undefined && this.#differsInTraining(node, graph, owners.get(output.name))) {
         composition.behavesAsInTraining(copy(output));
       }
