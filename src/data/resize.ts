@@ -1,5 +1,6 @@
 /** @file Resizing: a window of a picture at another size, by two passes of weighted sums. */
 import type { Picture, ResizeMethod } from "./picture.ts";
+import { segmentsOf, shrinkRow } from "./resize-shrink.ts";
 
 /** A rectangle of a picture, in its pixels. It may reach over the picture's edges: there it is black. */
 export interface Window {
@@ -28,13 +29,13 @@ export function resize(
   { top, left, height: windowHeight, width: windowWidth }: Window,
   { height, width, method }: { readonly height: number; readonly width: number; readonly method: ResizeMethod },
 ): Uint8Array {
-  const across = tapsOf(method, left, windowWidth, width, picture.width);
+  const narrow = rowFilter(picture, method, left, windowWidth, width);
   const down = tapsOf(method, top, windowHeight, height, picture.height);
   const { rows, slots } = rowsRead(down, picture.height);
   const stride = width * 3;
   const narrowed = new Float32Array(rows.length * stride);
   for (const [slot, row] of rows.entries()) {
-    filterRow(picture.data, row * picture.width * 3, narrowed, slot * stride, across);
+    narrow(row * picture.width * 3, narrowed, slot * stride);
   }
   // A clamped array rounds what is stored in it to the nearest whole number from 0 to 255.
   const pixels = new Uint8ClampedArray(height * stride);
@@ -53,6 +54,22 @@ export function resize(
     pixels.set(sums, y * stride);
   }
   return new Uint8Array(pixels.buffer);
+}
+
+/** What makes one row of the picture, starting at `from`, into one of `size` pixels. */
+function rowFilter(
+  { data, width }: Picture,
+  method: ResizeMethod,
+  offset: number,
+  length: number,
+  size: number,
+): (from: number, target: Float32Array, to: number) => void {
+  if (method === "antialias" && length > 2 * size) {
+    const segments = segmentsOf(offset, length, size, width);
+    return (from, target, to) => shrinkRow(data, from, target, to, segments);
+  }
+  const taps = tapsOf(method, offset, length, size, width);
+  return (from, target, to) => filterRow(data, from, target, to, taps);
 }
 
 /**
