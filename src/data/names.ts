@@ -1,14 +1,19 @@
 /** @file Names: their order, and how they stand in a sentence. */
 
-/** By code point, as Python sorts strings: `sort`'s own order puts emoji before some letters. */
+/** By code point, as Python sorts strings: `sort`'s own order puts emoji before some letters. Names are well-formed. */
 export function byCodePoint(one: string, other: string): number {
-  const [left, right] = [one[Symbol.iterator](), other[Symbol.iterator]()];
-  for (;;) {
-    const [a, b] = [left.next(), right.next()];
-    if (a.done === true || b.done === true) return (a.done === true ? 0 : 1) - (b.done === true ? 0 : 1);
-    const difference = (a.value.codePointAt(0) ?? 0) - (b.value.codePointAt(0) ?? 0);
-    if (difference !== 0) return difference;
-  }
+  const shorter = Math.min(one.length, other.length);
+  let at = 0;
+  while (at < shorter && one.charCodeAt(at) === other.charCodeAt(at)) at += 1;
+  if (at === shorter) return one.length - other.length;
+  return codePointAround(one, at) - codePointAround(other, at);
+}
+
+/** The code point that the unit at `at` is, or is the second half of. */
+function codePointAround(text: string, at: number): number {
+  const unit = text.charCodeAt(at);
+  const isSecondHalf = unit >= 0xdc00 && unit <= 0xdfff && (text.codePointAt(at - 1) ?? 0) > 0xffff;
+  return text.codePointAt(isSecondHalf ? at - 1 : at) ?? 0;
 }
 
 /** `"cats", "dogs" and 3 more`. */
