@@ -1,14 +1,16 @@
 /** @file Doubtful labels: examples that may carry the wrong label, by confident learning. */
-import { type Floats, scoreTable } from "./scores.ts";
+import { type ClassifierScores, scoreTable } from "./scores.ts";
 
 /** An example whose label is doubted. */
 export interface DoubtfulLabel {
   /** Which example. */
   readonly index: number;
-  /** Its label: a class index. */
-  readonly label: number;
+  /** What it is called. */
+  readonly name: string;
+  /** Its label. */
+  readonly label: string;
   /** The class it seems to be of. */
-  readonly suggested: number;
+  readonly suggested: string;
   /** The probability of the suggested class. */
   readonly probability: number;
   /** The probability of its label. */
@@ -23,15 +25,18 @@ export interface DoubtfulLabel {
  * another than its label is the most probable. (Confident learning: Northcutt, Jiang and Chuang 2021; ranked by their
  * normalised margin.) Nothing is doubted without a class that is reached, and no class without examples is suggested.
  *
- * @param outOfFoldProbabilities - `[examples, classes]`, each example's from a model that was not fitted on it
- * @throws GraftError `usage` where the probabilities do not fit the labels or are none
+ * @param outOfFold - `[examples, classes]`, each example's from a model that was not fitted on it
+ * @param names - by example: what it is called; default: its position
+ * @throws GraftError `usage` where the scores do not fit the labels
  */
 export function doubtfulLabels(
-  outOfFoldProbabilities: Floats,
+  outOfFold: ClassifierScores,
   labels: ArrayLike<number>,
-  classes: number,
+  classNames: readonly string[],
+  names?: readonly string[],
 ): DoubtfulLabel[] {
-  const table = scoreTable({ probabilities: outOfFoldProbabilities }, labels, classes);
+  const classes = classNames.length;
+  const table = scoreTable(outOfFold, labels, classes);
   const row = new Float64Array(classes);
   const thresholds = new Float64Array(classes);
   const counts = new Float64Array(classes);
@@ -60,8 +65,9 @@ export function doubtfulLabels(
     if (suggested < 0 || suggested === label) continue;
     doubtful.push({
       index: example,
-      label,
-      suggested,
+      name: names?.[example] ?? String(example),
+      label: classNames[label] ?? "",
+      suggested: classNames[suggested] ?? "",
       probability: row[suggested] ?? 0,
       labelProbability,
       margin: labelProbability - largestOther,

@@ -109,9 +109,9 @@ describe.each(Object.entries(judged.cases))("on %s", (_, example) => {
   });
 
   it("doubts the labels that numpy's confident learning doubts, in its order", () => {
-    const doubtful = doubtfulLabels(softmaxRows(logits, classes), labels, classes);
+    const doubtful = doubtfulLabels({ logits }, labels, namesOf(classes));
     expect(doubtful.map(({ index, suggested }) => [index, suggested])).toEqual(
-      example.doubtful.map(([index, suggested]) => [index, suggested]),
+      example.doubtful.map(([index, suggested]) => [index, `class ${suggested}`]),
     );
     for (const [place, { margin }] of doubtful.entries())
       expect(margin).toBeCloseTo(example.doubtful[place]?.[2] ?? 9, 10);
@@ -266,5 +266,5 @@ it("refuses what is no evaluation, and says what it is", () => {
 
 it("suggests no class without examples, and doubts nothing that agrees with its label", () => {
   const probabilities = Float64Array.from([0.1, 0.2, 0.7, 0.8, 0.1, 0.1, 0.1, 0.8, 0.1]);
-  expect(doubtfulLabels(probabilities, [0, 0, 1], 3)).toEqual([]);
+  expect(doubtfulLabels({ probabilities }, [0, 0, 1], ["a", "b", "c"])).toEqual([]);
 });
