@@ -4,7 +4,8 @@ import { join, relative } from "node:path";
 import sharp from "sharp";
 import { reasonOf, writeWhole } from "../files/index.ts";
 import { GraftError } from "../tensor/index.ts";
-import { drawSamplePicture, type SampleKind, sampleKinds } from "./sample.ts";
+import type { Picture } from "./picture.ts";
+import { drawSamplePicture, sampleKinds } from "./sample.ts";
 
 export interface SampleOptions {
   /** Pictures a class, 1 to 10,000. Default: 40. */
@@ -41,12 +42,18 @@ export async function drawSample(folder: string, { perClass = 40, seed = 0 }: Sa
     })),
   );
   await refuseOtherThings(folder, new Set([...sampleKinds, ...pictures.map(({ path }) => path)]));
-  for (const { kind, path, seed } of pictures) await writeWhole(join(folder, path), await encoded(kind, seed));
+  let writing: Promise<void> = Promise.resolve();
+  for (const { kind, path, seed } of pictures) {
+    // One picture is drawn while the one before is encoded and written.
+    const picture = drawSamplePicture(kind, seed, side);
+    await writing;
+    writing = encoded(picture).then((bytes) => writeWhole(join(folder, path), bytes));
+  }
+  await writing;
   return { folder, classNames: sampleKinds, pictures: pictures.length };
 }
 
-async function encoded(kind: SampleKind, seed: number): Promise<Uint8Array> {
-  const { width, height, data } = drawSamplePicture(kind, seed, side);
+async function encoded({ width, height, data }: Picture): Promise<Uint8Array> {
   return await sharp(data, { raw: { width, height, channels: 3 } })
     .jpeg({ quality: jpegQuality, chromaSubsampling: "4:4:4" })
     .toBuffer();

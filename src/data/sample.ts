@@ -18,8 +18,11 @@ import {
   wholePicture,
 } from "./sample-canvas.ts";
 import { type Dice, diceOf } from "./sample-dice.ts";
+import { lighthouse } from "./sample-lighthouse.ts";
+import { cottage, type Part, type Seen } from "./sample-parts.ts";
+import { sailboat } from "./sample-sailboat.ts";
 import { drawScene, type Ground, type Scene } from "./sample-scene.ts";
-import { cottage, lighthouse, type Part, type Seen, sailboat, windmill } from "./sample-subjects.ts";
+import { windmill } from "./sample-windmill.ts";
 
 /** What the sample shows, in the order of the classes. */
 export const sampleKinds = ["lighthouse", "sailboat", "windmill"] as const;
@@ -148,6 +151,7 @@ function develop(canvas: Canvas, dice: Dice, { light, horizonAt }: Scene): void 
   const exposure = dice.number(0.8, 1.2);
   const [rim, grain] = [dice.number(0, 0.5), dice.number(0.004, 0.028)];
   const random = randomNumbers(dice.whole());
+  const speck = () => 1.2 * grain * (random() - 0.5);
   fillAll(canvas, (x, y, before) => {
     const density =
       fog === 0 ? 0 : fog * (0.6 + 0.6 * cloudiness(rain, x * 3, y * 5, 3)) * (1 - 0.5 * Math.abs(y - horizonAt));
@@ -155,7 +159,6 @@ function develop(canvas: Canvas, dice: Dice, { light, horizonAt }: Scene): void 
     const seen = density === 0 ? before : mix(before, haze, Math.min(density, 1));
     const [red, green, blue] = times(seen, dimmed);
     const shared = grain * 2 * (random() + random() - 1);
-    const speck = () => shared + 1.2 * grain * (random() - 0.5);
-    return [red + speck(), green + speck(), blue + speck()];
+    return [red + shared + speck(), green + shared + speck(), blue + shared + speck()];
   });
 }
