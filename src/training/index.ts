@@ -2,6 +2,13 @@
 export { assignFolds, type FoldOptions, type Folds } from "./crossValidation.ts";
 export { type CrossValidation, fitLinearHead, type LinearHead, type LinearHeadOptions } from "./linearHead.ts";
 export {
+  type CandidateResult,
+  chooseHead,
+  type FeatureCandidate,
+  type HeadChoice,
+  type HeadChoiceOptions,
+} from "./linearHeadChoice.ts";
+export {
   type CrossEntropyOptions,
   type Loss,
   type LossInputs,
