@@ -11,3 +11,6 @@ export { type NodeRuntimeOptions, nodeRuntime } from "./runtime/onnxruntime-node
 
 // Models made by the Keras interface run here.
 installEngine(nodeEngine);
+
+export { type LoadedModel, type LoadModelOptions, loadedModel, loadModel } from "./transfer/classifier-node.ts";
+export { packageVersion } from "./transfer/version-node.ts";
