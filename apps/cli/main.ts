@@ -1,12 +1,120 @@
 /** @file The `graft` command: arguments in, library calls, text out. Data on stdout, everything else on stderr. */
-import { Command, CommanderError } from "commander";
-import { exitCodeOf, explain } from "./errors.ts";
+import { createRequire } from "node:module";
+import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { exitCodeOf, explain, obeyTheTerminal } from "./errors.ts";
+import type { EvaluateOptions } from "./evaluate.ts";
+import type { PredictOptions } from "./predict.ts";
+import type { TrainOptions } from "./train.ts";
+
+// What npm wrote: a package.json without a version cannot be installed.
+const { version } = createRequire(import.meta.url)("graftwork/package.json") as { readonly version: string };
 
 const program = new Command("graft")
   .description("Transfer learning: fit a pre-trained model to your own examples.")
-  .version("0.1.0")
+  .version(version)
+  .option("-q, --quiet", "print results and errors, and nothing else")
+  .configureHelp({ showGlobalOptions: true })
   .showSuggestionAfterError()
   .exitOverride();
+
+program
+  .command("train")
+  .description("fit a classifier to a folder of photos: a head on the frozen base, then fine-tuning where it helps")
+  .argument("<photos>", "a folder with a folder of photos for each class")
+  .option(
+    "--base <model>",
+    "a name (MobileNetV2, pocket) or a file (.onnx, Keras weights .h5); default: the best at hand",
+  )
+  .option("--out <folder>", "the run's folder (default: runs/<photos>)")
+  .option(
+    "--image-size <pixels>",
+    "the side of the pictures the base is given (default: the base's own)",
+    wholeNumber(16, 4096),
+  )
+  .option("--cut <value>", "the value of an .onnx file to take as features (default: what goes into its classifier)")
+  .option("--range <name>", "the values an .onnx file was trained on (default: what it says, else measured)")
+  .option("--fine-tune <depth>", "auto, none, or how many of the last stages of the base (default: auto)", depth)
+  .option("--epochs <count>", "how often fine-tuning goes over the photos (default: by their number)", wholeNumber(1))
+  .option("--minutes <time>", "how long it may all take", positive)
+  .option("--group <pattern>", "what belongs together, by a pattern on the path: stays on one side of every split")
+  .option(
+    "--test-fraction <share>",
+    "how much is held back for the final figure (default: by the number of photos)",
+    share,
+  )
+  .addOption(
+    new Option("--class-weights <how>", "how much each class counts (default: by its photos)").choices(["balanced"]),
+  )
+  .option("--seed <number>", "decides splits and the order of photos; the same gives the same bytes", wholeNumber(0))
+  .option("--strict", "stop at the first file that is not a whole picture, instead of skipping it")
+  .option(
+    "--threads <count>",
+    "how many threads compute and decode (default: all); the result is the same",
+    wholeNumber(1, 256),
+  )
+  .option("--min-accuracy <share>", "end with exit code 10 where the accuracy is below this, from 0 to 1", share)
+  .option("--dry-run", "train nothing: say how long it would take here, and how much memory and disk")
+  .option("--json", "print one JSON document")
+  .action(async (photos: string, _: unknown, command: Command) => {
+    const { train } = await import("./train.ts");
+    process.exitCode = await train(photos, command.optsWithGlobals<TrainOptions>());
+  });
+
+program
+  .command("resume")
+  .description("go on with a run that was interrupted; the classifier is the same to the byte")
+  .argument("[run]", "the run's folder (default: the last one under runs/ that did not end)")
+  .option(
+    "--threads <count>",
+    "how many threads compute and decode (default: all); the result is the same",
+    wholeNumber(1, 256),
+  )
+  .option("--min-accuracy <share>", "end with exit code 10 where the accuracy is below this, from 0 to 1", share)
+  .option("--json", "print one JSON document")
+  .action(async (run: string | undefined, _: unknown, command: Command) => {
+    const { resume } = await import("./train.ts");
+    process.exitCode = await resume(run, command.optsWithGlobals<TrainOptions>());
+  });
+
+program
+  .command("predict")
+  .description("say what photos show: a line, or an entry, for each file, in order")
+  .argument("<model>", "a classifier: the model.onnx that graft train wrote")
+  .argument("[files...]", "pictures, folders of pictures, or - for a picture on standard input")
+  .option("--files-from <list>", "take more paths from a file, one a line or ended by zero bytes; - is standard input")
+  .option("--top <count>", "say the most probable classes, this many of them", wholeNumber(1))
+  .option("--json", "print a JSON array of { file, label, probability, sure, scores } or { file, error }")
+  .option("--csv", "print CSV with a header")
+  .option("--batch <count>", "how many pictures go through the model at once (default: 32)", wholeNumber(1))
+  .option("--threads <count>", "how many threads compute and decode (default: all)", wholeNumber(1, 256))
+  .addHelpText("after", "\nExit codes: 0, or 3 where something could be said of some files only.")
+  .action(async (model: string, files: string[], _: unknown, command: Command) => {
+    const { predict } = await import("./predict.ts");
+    process.exitCode = await predict(model, files, command.optsWithGlobals<PredictOptions>());
+  });
+
+program
+  .command("evaluate")
+  .description("say how good a classifier is on a folder of labelled photos")
+  .argument("<model>", "a classifier: the model.onnx that graft train wrote")
+  .argument("<folder>", "a folder with a folder of photos for each class")
+  .option("--json", "print one JSON document")
+  .option("--min-accuracy <share>", "end with exit code 10 where the accuracy is below this, from 0 to 1", share)
+  .addOption(
+    new Option("--part <part>", "which part of a folder with train, validation and test").choices([
+      "train",
+      "validation",
+      "test",
+      "all",
+    ]),
+  )
+  .option("--strict", "stop at the first file that is not a whole picture, instead of skipping it")
+  .option("--batch <count>", "how many pictures go through the model at once (default: 32)", wholeNumber(1))
+  .option("--threads <count>", "how many threads compute and decode (default: all)", wholeNumber(1, 256))
+  .action(async (model: string, folder: string, _: unknown, command: Command) => {
+    const { evaluate } = await import("./evaluate.ts");
+    process.exitCode = await evaluate(model, folder, command.optsWithGlobals<EvaluateOptions>());
+  });
 
 program
   .command("inspect")
@@ -57,6 +165,37 @@ function collectNames(names: string, known: readonly string[]): string[] {
   return [...known, ...names.split(",").filter((name) => name !== "")];
 }
 
+/** Reads an option that is a whole number in a range. */
+function wholeNumber(from: number, to: number = Number.MAX_SAFE_INTEGER): (text: string) => number {
+  return (text) => {
+    const number = Number(text);
+    if (/^\d+$/.test(text) && number >= from && number <= to) return number;
+    throw new InvalidArgumentError(`It is a whole number from ${from}${to < 1e9 ? ` to ${to}` : ""}.`);
+  };
+}
+
+/** Reads `auto`, `none`, or a number of stages. */
+function depth(text: string): "auto" | "none" | number {
+  if (text === "auto" || text === "none") return text;
+  if (/^\d+$/.test(text)) return Number(text);
+  throw new InvalidArgumentError("It is auto, none, or a whole number.");
+}
+
+/** Reads an option that is a number above 0. */
+function positive(text: string): number {
+  const number = Number(text);
+  if (text.trim() !== "" && number > 0 && number < Number.POSITIVE_INFINITY) return number;
+  throw new InvalidArgumentError("It is a number above 0.");
+}
+
+/** Reads an option that is a number from 0 to 1. */
+function share(text: string): number {
+  const number = Number(text);
+  if (text.trim() !== "" && number >= 0 && number <= 1) return number;
+  throw new InvalidArgumentError("It is a number from 0 to 1, such as 0.95.");
+}
+
+obeyTheTerminal();
 try {
   await program.parseAsync();
 } catch (error) {
