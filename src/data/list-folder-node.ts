@@ -9,7 +9,7 @@ import { tableNames } from "./metadata.ts";
 import { byCodePoint } from "./names.ts";
 
 /** What systems leave in folders of photos. Names that begin with a dot are hidden as well. */
-const ignored = new Set(["__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini"]);
+const ignored = new Set(["__macosx", "@eadir", "thumbs.db", "ehthumbs.db", "desktop.ini"]);
 
 const deepest = 64;
 

@@ -108,9 +108,9 @@ class WorkerPool implements PhotoPool {
   }
 
   #hand(waiting: Waiting): void {
-    const shared = [...this.#threads].filter(({ isAlone }) => !isAlone);
-    const shortest = shared.sort((one, other) => one.queue.length - other.queue.length)[0];
-    const isFree = shortest !== undefined && (shortest.queue.length === 0 || shared.length >= this.size);
+    const common = [...this.#threads].filter(({ isAlone }) => !isAlone);
+    const shortest = common.sort((one, other) => one.queue.length - other.queue.length)[0];
+    const isFree = shortest !== undefined && (shortest.queue.length === 0 || common.length >= this.size);
     this.#give(isFree ? shortest : this.#start(false), waiting);
   }
 

@@ -82,8 +82,8 @@ let previous: Promise<void> = Promise.resolve();
 parentPort?.on("message", (task: PhotoTask) => {
   previous = previous.then(async () => {
     const reply = await answer(task);
-    const transferred = reply.kind === "pixels" && reply.pixels.buffer instanceof ArrayBuffer;
-    parentPort?.postMessage(reply, transferred ? [reply.pixels.buffer as ArrayBuffer] : []);
+    const buffer = reply.kind === "pixels" ? reply.pixels.buffer : undefined;
+    parentPort?.postMessage(reply, buffer instanceof ArrayBuffer ? [buffer] : []);
   });
 });
 parentPort?.postMessage("ready");
