@@ -19,7 +19,7 @@ const sections = {
   types: ["Types", ["tsc"]],
   imports: ["Import rules", ["depcruise", "src", "apps", "tests", "bench", "examples"].filter(isCommandOrFolder)],
   unused: ["Dead code", ["knip", "--no-config-hints"]],
-  build: ["Build", ["tsc", "--project", "tsconfig.build.json"]],
+  build: ["Build", ["npm", "run", "--silent", "build"]],
   package: ["Package", ["publint", "--strict"]],
   unit: ["Unit tests", tests("unit")],
   conformance: ["Conformance", tests("conformance")],

@@ -1,16 +1,17 @@
 /** @file The door for Node: what needs Node's own modules or native code. */
 import { nodeEngine } from "./keras/engine-node.ts";
 import { installEngine } from "./keras/index.ts";
+import { packageVersion } from "./transfer/version-node.ts";
 
 export { type ImageFolderOptions, imageFolder } from "./data/image-folder-node.ts";
 export { type LabelledFolderOptions, labelledFolder } from "./data/labelled-folder-node.ts";
 export { type NamedBytes, photosOf } from "./data/photo-list-node.ts";
 export { drawSample, type Sample, type SampleOptions } from "./data/sample-node.ts";
+export { packageVersion } from "./files/index.ts";
 export { readModelFile, writeModelFile } from "./onnx/files-node.ts";
 export { type NodeRuntimeOptions, nodeRuntime } from "./runtime/onnxruntime-node.ts";
 
 // Models made by the Keras interface run here.
-installEngine(nodeEngine);
+installEngine(nodeEngine(packageVersion));
 
 export { type LoadedModel, type LoadModelOptions, loadedModel, loadModel } from "./transfer/classifier-node.ts";
-export { packageVersion } from "./transfer/version-node.ts";
