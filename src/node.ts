@@ -1,7 +1,6 @@
 /** @file The door for Node: what needs Node's own modules or native code. */
 import { nodeEngine } from "./keras/engine-node.ts";
 import { installEngine } from "./keras/index.ts";
-import { packageVersion } from "./transfer/version-node.ts";
 
 export { type ImageFolderOptions, imageFolder } from "./data/image-folder-node.ts";
 export { type LabelledFolderOptions, labelledFolder } from "./data/labelled-folder-node.ts";
@@ -12,6 +11,6 @@ export { readModelFile, writeModelFile } from "./onnx/files-node.ts";
 export { type NodeRuntimeOptions, nodeRuntime } from "./runtime/onnxruntime-node.ts";
 
 // Models made by the Keras interface run here.
-installEngine(nodeEngine(packageVersion));
+installEngine(nodeEngine());
 
 export { type LoadedModel, type LoadModelOptions, loadedModel, loadModel } from "./transfer/classifier-node.ts";
