@@ -19,3 +19,4 @@ export type { SkippedFile } from "./layout.ts";
 export type { ClassCounts, LabelledFolder, PhotoFolder, PhotoList } from "./photo-folder.ts";
 export type { AspectPolicy, Picture, PixelRecipe, ResizeMethod } from "./picture.ts";
 export { toPixels } from "./pixels.ts";
+export { type Fractions, type Part, type Splittable, splitByContent } from "./split.ts";
