@@ -38,6 +38,8 @@ export async function photosOf(
     }
   }
   const pool = photoPool(threads);
+  // Whoever lists photos reads them next, often after a model that takes as long to load as a thread to start.
+  if (photos.length > 0) pool.prepare();
   return {
     files: photos.map(({ name }) => name),
     read: (indices, recipe) =>

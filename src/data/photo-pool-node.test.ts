@@ -38,6 +38,19 @@ describe("workerPool", () => {
     expect(started).toBe(1);
   });
 
+  it("starts the thread it was asked to prepare, and gives it the first task", async () => {
+    let started = 0;
+    pool = workerPool(2, () => {
+      started += 1;
+      return startFake();
+    });
+    pool.prepare();
+    pool.prepare();
+    expect(started).toBe(1);
+    expect(await pool.run(check("a"))).toMatchObject({ kind: "checked" });
+    expect(started).toBe(1);
+  });
+
   it("tells the photo that a thread died of, and gives the others another thread", async () => {
     pool = workerPool(2, startFake);
     const names = ["a", "b", "deadly", "c", "d", "deadly", "e", "f"];
