@@ -278,6 +278,19 @@ describe("imageFolder", () => {
   });
 });
 
+describe("photos of several folders", () => {
+  it("are read on when one of them is closed, and after all were", async () => {
+    writeClasses(["a", "b"], 3);
+    const [one, other] = [await open(), await open()];
+    await one.close();
+    await one.close();
+    expect((await other.train.read([{ index: 0 }], recipe)).length).toBe(192);
+    await other.close();
+    const third = await open();
+    expect((await third.train.read([{ index: 0 }], recipe)).length).toBe(192);
+  });
+});
+
 describe("labelledFolder", () => {
   it("labels by the classifier's classes, and takes the photos held back", async () => {
     write({ "train/b/1.jpg": 0, "validation/a/1.jpg": 1, "test/b/1.jpg": 2, "test/b/2.jpg": 3, "test/a/3.jpg": "x" });
