@@ -82,8 +82,15 @@ module.exports = {
       comment:
         "Only node.ts, web.ts and other platform files choose a platform; everything else receives an interface.",
       severity: "error",
-      from: { path: "^src/", pathNot: [...PLATFORM, TEST, "^src/testing/"] },
+      from: { path: "^src/", pathNot: [...PLATFORM, TEST, "^src/testing/", "^src/(files|hub)/index[.]ts$"] },
       to: { path: PLATFORM },
+    },
+    {
+      name: "files-and-hub-are-for-platform-files",
+      comment: "These two rooms know Node: only platform files, and the rooms themselves, read them.",
+      severity: "error",
+      from: { path: "^src/", pathNot: [...PLATFORM, TEST, "^src/testing/", "^src/(files|hub)/"] },
+      to: { path: "^src/(files|hub)/" },
     },
     {
       name: "web-knows-no-node",

@@ -7,6 +7,8 @@ export { type LabelledFolderOptions, labelledFolder } from "./data/labelled-fold
 export { type NamedBytes, photosOf } from "./data/photo-list-node.ts";
 export { drawSample, type Sample, type SampleOptions } from "./data/sample-node.ts";
 export { packageVersion } from "./files/index.ts";
+export { type ApplicationOptions, type LoadedApplication, loadApplication } from "./model/application-node.ts";
+export { defaultBase, type LoadBaseOptions, loadBase } from "./model/load-base-node.ts";
 export { readModelFile, writeModelFile } from "./onnx/files-node.ts";
 export { type NodeRuntimeOptions, nodeRuntime } from "./runtime/onnxruntime-node.ts";
 
@@ -14,3 +16,7 @@ export { type NodeRuntimeOptions, nodeRuntime } from "./runtime/onnxruntime-node
 installEngine(nodeEngine());
 
 export { type LoadedModel, type LoadModelOptions, loadedModel, loadModel } from "./transfer/classifier-node.ts";
+export { type DryRun, dryRun } from "./transfer/dry-run-node.ts";
+export { resumeRun } from "./transfer/resume-node.ts";
+export { freshRunPath } from "./transfer/run-node.ts";
+export { type TrainHooks, type TrainResult, type TrainSettings, trainFolder } from "./transfer/train-node.ts";

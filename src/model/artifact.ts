@@ -6,7 +6,7 @@ import { type ArtifactMetadata, parseMetadata } from "./artifactMetadata.ts";
 import { classifierPorts } from "./classifierGraph.ts";
 
 /** The key of the JSON document in the file's `metadata_props`. */
-const documentKey = "graftwork";
+export const documentKey = "graftwork";
 
 export interface Artifact {
   readonly model: OnnxModel;

@@ -13,6 +13,8 @@ export {
   type GoldenSample,
 } from "./artifactMetadata.ts";
 export type { Base, Provenance, ValueRange } from "./base.ts";
+export { type FineTuningPoint, fineTuningPoints } from "./base-points.ts";
+export { valueRanges } from "./base-ranges.ts";
 export {
   type ClassifierHead,
   classifierGraph,

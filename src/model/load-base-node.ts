@@ -1,0 +1,228 @@
+/** @file From a handle — a name or a file — to a base, recognised by content. */
+import { open, stat } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { families } from "../applications/index.ts";
+import { packageFile, reasonOf } from "../files/index.ts";
+import type { LayeredGraph } from "../graph/index.ts";
+import { type DownloadOptions, digestOf, download } from "../hub/index.ts";
+import { isHdf5 } from "../importers/index.ts";
+import { readModelFile } from "../onnx/files-node.ts";
+import { cutAfter } from "../passes/index.ts";
+import { GraftError } from "../tensor/index.ts";
+import { cachedWeights, familyNamed, kerasModels, publishedSize, readWeightsFile } from "./application-node.ts";
+import { documentKey } from "./artifact.ts";
+import { parseMetadata } from "./artifactMetadata.ts";
+import type { Base, Provenance, ValueRange } from "./base.ts";
+import { applicationWithWeights, recognizeApplication } from "./base-application.ts";
+import { layersWithin } from "./base-layers.ts";
+import { onnxBase } from "./base-onnx.ts";
+import { byteRange, signedRange } from "./base-ranges.ts";
+import { namedCut } from "./cut-finder.ts";
+
+export interface LoadBaseOptions extends Pick<DownloadOptions, "offline" | "onProgress" | "signal"> {
+  /** The side of its pictures, in pixels. Default: the base's own. */
+  readonly imageSize?: number;
+  /** The name of the value or layer to cut at. Default: before the classifier. */
+  readonly cut?: string;
+  /** The width of an application. Default: 1, or what the handle says. */
+  readonly alpha?: number;
+  /** The values that it was trained on, where they are known better than by the file. */
+  readonly range?: ValueRange;
+}
+
+/**
+ * A pre-trained model without its classifier. The handle is `pocket`, the base that comes along; the name of an
+ * application (`MobileNetV2`, `MobileNetV2?alpha=0.5`), whose weights are taken from Keras's folder or downloaded into it;
+ * or a file: Keras weights (.h5), any ONNX model, or a classifier made here. Files are told apart by their content.
+ *
+ * @throws GraftError `usage` for a handle that is none of these, or an image size or cut that the base does not have;
+ *   `model-invalid` and `model-refused` for files; `not-cached` where weights cannot be had
+ */
+export async function loadBase(handle: string, options: LoadBaseOptions = {}): Promise<Base> {
+  const base = await resolve(handle, options);
+  return options.range === undefined ? base : { ...base, range: options.range };
+}
+
+/** The handle of the best base that needs no download: MobileNetV2 where its weights are on this machine, else `pocket`. */
+export async function defaultBase({ imageSize }: { readonly imageSize?: number } = {}): Promise<string> {
+  for (const family of families) {
+    const size = publishedSize(family, [imageSize ?? null, imageSize ?? null]);
+    if ((await cachedWeights(family, 1, size)) !== undefined) return family.name;
+  }
+  return pocketName;
+}
+
+const pocketName = "pocket";
+/** The figures of models/pocket.md. */
+const pocketRemarks = [
+  "pocket is a small base that needs no download, for first looks and simple pictures; on cats and dogs it is right on 0.830 where MobileNetV2 is on 0.977, on 30 kinds of Caltech-101 on 0.661 instead of 0.953.",
+  "For photos that matter give a better one: --base MobileNetV2 downloads it once, or --base with any .onnx file.",
+];
+
+async function resolve(handle: string, options: LoadBaseOptions): Promise<Base> {
+  if (handle.toLowerCase() === pocketName) return await fromOnnx(packageFile("models/pocket.onnx"), options);
+  const [name = "", query] = handle.split("?", 2);
+  if (families.some((family) => family.name.toLowerCase() === name.toLowerCase())) {
+    return await fromName(name, new URLSearchParams(query ?? ""), options);
+  }
+  const facts = await stat(handle).catch(() => undefined);
+  if (facts === undefined) throw unknownHandle(handle);
+  if (!facts.isFile()) {
+    throw new GraftError("usage", "a base is a name or a file", { path: [handle], actual: "a folder or a device" });
+  }
+  return isHdf5(await firstBytes(handle)) ? await fromKeras(handle, options) : await fromOnnx(handle, options);
+}
+
+/** An application: weights of a published size where they are, others of the same width before any download. */
+async function fromName(name: string, query: URLSearchParams, options: LoadBaseOptions): Promise<Base> {
+  const family = familyNamed(name);
+  const unknown = [...query.keys()].find((key) => key !== "alpha");
+  if (unknown !== undefined) {
+    throw new GraftError("usage", `"${unknown}" is no option of ${family.name}`, {
+      expected: `${family.name}?alpha=0.5`,
+    });
+  }
+  const alpha = options.alpha ?? Number(query.get("alpha") ?? 1);
+  if (!family.alphas.includes(alpha)) {
+    throw new GraftError("usage", `${family.name} has no weights of that width`, {
+      expected: `alpha ${family.alphas.join(", ")}`,
+      actual: query.get("alpha") ?? String(alpha),
+    });
+  }
+  const side = options.imageSize ?? family.defaultSize;
+  const size = publishedSize(family, [side, side]);
+  const cached = await cachedWeights(family, alpha, size);
+  if (cached !== undefined) return await fromKeras(cached, options, family.license);
+  const file = family.weightsFile(alpha, size, false);
+  const path = join(kerasModels(), file);
+  await download(family.weightsAddress + file, path, options);
+  return await fromKeras(path, options, family.license);
+}
+
+async function fromKeras(path: string, options: LoadBaseOptions, license?: string): Promise<Base> {
+  const { file, digest } = await readWeightsFile(path);
+  if (file.isWholeModel) {
+    throw new GraftError("model-refused", "whole Keras models are not read yet", {
+      path: [path],
+      expected: "a file of weights only, as keras.applications downloads it, or an ONNX model",
+      hint: "export it: model.export('model.onnx', format='onnx')",
+    });
+  }
+  const { family, alpha, includeTop, classes } = await locate(path, () => recognizeApplication(file));
+  const side = options.imageSize ?? family.defaultSize;
+  const shape = { alpha, inputShape: [side, side, 3] as const };
+  // A file with the top serves as well: its classifier is left out.
+  const whole = await locate(path, () =>
+    applicationWithWeights(family, { ...shape, includeTop: false, pooling: "avg" }, file),
+  );
+  const { graph, layers } = options.cut === undefined ? whole : cutAt(whole, options.cut);
+  const remarks =
+    includeTop && classes !== undefined ? [`The file's classifier of ${classes} classes was left out.`] : [];
+  const provenance = { source: basename(path), digest, license };
+  return {
+    graph,
+    layers,
+    name: alpha === 1 ? family.name : `${family.name}?alpha=${alpha}`,
+    layout: "channels_first",
+    recipe: { height: side, width: side, method: "bilinear", aspect: "stretch" },
+    range: signedRange,
+    features: Number(graph.outputs[0]?.shape?.[1]),
+    provenance,
+    remarks,
+  };
+}
+
+function cutAt(whole: LayeredGraph, name: string): LayeredGraph {
+  const { graph, layers } = whole;
+  const [picture] = graph.inputs;
+  if (picture === undefined) return whole;
+  const output = layers.find((layer) => layer.name === name)?.output ?? name;
+  const part = cutAfter(graph, [namedCut(graph, picture, output).value]);
+  return { graph: part, layers: layersWithin(part, layers) };
+}
+
+async function fromOnnx(path: string, options: LoadBaseOptions): Promise<Base> {
+  const model = await readModelFile(path);
+  const document = model.metadata.get(documentKey);
+  const artifact =
+    document === undefined ? undefined : await locate(path, () => parseMetadata(document, "model-invalid"));
+  const found = await locate(path, () => onnxBase(model.graph, options));
+  const digest = await digestOf(path);
+  const isPocket = digest === (await digestOf(packageFile("models/pocket.onnx")));
+  const provenance: Provenance = { source: basename(path), digest, license: undefined };
+  const size = { height: found.height, width: found.width };
+  const { graph, layers, layout, features } = found;
+  const common = { graph, layers, layout, features, provenance };
+  if (isPocket) {
+    return {
+      ...common,
+      name: pocketName,
+      recipe: { ...size, method: "bilinear", aspect: "stretch" },
+      range: signedRange,
+      provenance: { ...provenance, source: "pocket.onnx", license: "Apache-2.0" },
+      remarks: pocketRemarks,
+    };
+  }
+  if (artifact !== undefined) {
+    return {
+      ...common,
+      name: artifact.base.name,
+      recipe: { ...artifact.pixels, ...size },
+      range: byteRange,
+      remarks: [`It is the base of a classifier of ${artifact.classes.length} classes made here, cut ${found.cut}.`],
+    };
+  }
+  return {
+    ...common,
+    name: basename(path),
+    recipe: { ...size, method: "antialias", aspect: "stretch" },
+    range: found.takesBytes ? byteRange : undefined,
+    remarks: [`It was cut ${found.cut}: ${features} features.`],
+  };
+}
+
+async function locate<T>(path: string, run: () => T): Promise<T> {
+  try {
+    return run();
+  } catch (error) {
+    throw error instanceof GraftError ? error.at(path) : error;
+  }
+}
+
+async function firstBytes(path: string): Promise<Uint8Array> {
+  try {
+    const file = await open(path);
+    try {
+      const { buffer, bytesRead } = await file.read(new Uint8Array(8), 0, 8, 0);
+      return buffer.subarray(0, bytesRead);
+    } finally {
+      await file.close();
+    }
+  } catch (cause) {
+    throw new GraftError("usage", "the file cannot be read", { path: [path], actual: reasonOf(cause), cause });
+  }
+}
+
+function unknownHandle(handle: string): GraftError {
+  const names = [pocketName, ...families.map(({ name }) => name)];
+  const isAddress = /^[a-z]+:/i.test(handle);
+  const near = names.find((name) => closeness(name.toLowerCase(), handle.toLowerCase()) > 0.5);
+  return new GraftError("usage", isAddress ? "bases are not fetched from addresses yet" : "there is no such base", {
+    path: [handle],
+    expected: `${names.join(", ")}, or the path of an .onnx or .h5 file`,
+    ...(isAddress
+      ? { hint: "download the file and give its path" }
+      : near === undefined
+        ? {}
+        : { hint: `did you mean ${near}?` }),
+  });
+}
+
+/** The share of pairs of neighbouring letters that two words have in common (Dice's coefficient). */
+function closeness(a: string, b: string): number {
+  const pairs = (word: string) =>
+    new Set(Array.from({ length: Math.max(0, word.length - 1) }, (_, at) => word.slice(at, at + 2)));
+  const [first, second] = [pairs(a), pairs(b)];
+  const shared = [...first].filter((pair) => second.has(pair)).length;
+  return (2 * shared) / Math.max(1, first.size + second.size);
+}
