@@ -27,13 +27,11 @@ export function percent(share: number): string {
   return `${(share * 100).toFixed(1)} %`;
 }
 
-/** Text from a stranger, such as a file's name, on one line of a terminal: control characters are shown, not obeyed. */
+/**
+ * Text from a stranger, such as a file's name, on one line of a terminal: what would steer the terminal, or turn the text
+ * around, is shown as its code.
+ */
 export function oneLine(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for.
-  return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, (letter) => JSON.stringify(letter).slice(1, -1));
-}
-
-/** A result as one JSON document. */
-export function jsonOf(result: object): string {
-  return JSON.stringify(result, undefined, 2);
+  const code = (letter: string) => `\\u${letter.charCodeAt(0).toString(16).padStart(4, "0")}`;
+  return text.replace(/[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu, code);
 }
