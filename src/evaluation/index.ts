@@ -19,6 +19,24 @@ export {
   type PairedLossOptions,
   pairedLogLoss,
 } from "./paired.ts";
-export { type ClassifierScores, exampleLosses, type Floats } from "./scores.ts";
+export { renderReport } from "./report/report.ts";
+export {
+  type JudgedBy,
+  type ReportArtifact,
+  type ReportBase,
+  type ReportCalibration,
+  type ReportCandidate,
+  type ReportCurves,
+  type ReportData,
+  type ReportDecision,
+  type ReportDoubt,
+  type ReportEpoch,
+  type ReportFrozen,
+  type ReportMistake,
+  type ReportPhotos,
+  type ReportRepeat,
+  reportSchema,
+} from "./report-data.ts";
+export { type ClassifierScores, exampleLosses, type Floats, indexOfLargest } from "./scores.ts";
 export { renderEvaluation } from "./text.ts";
 export { type ChosenThreshold, chooseThreshold, type ThresholdFigures, type ThresholdOptions } from "./threshold.ts";

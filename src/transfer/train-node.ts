@@ -1,0 +1,385 @@
+/** @file `graft train`: a folder of photos in, a run's folder with the artifact and the report out. */
+import { join, resolve } from "node:path";
+import { imageFolder } from "../data/image-folder-node.ts";
+import type { PhotoFolder } from "../data/index.ts";
+import { packageVersion, writeWhole } from "../files/index.ts";
+import { type Base, baseMetadata, type ValueRange, valueRanges } from "../model/index.ts";
+import { defaultBase, loadBase } from "../model/load-base-node.ts";
+import type { Runtime } from "../runtime/index.ts";
+import { nodeRuntime } from "../runtime/onnxruntime-node.ts";
+import { GraftError, sha256 } from "../tensor/index.ts";
+import { checkpointFile } from "../training/checkpoint-node.ts";
+import { featureStore } from "../training/features-node.ts";
+import { packClassifier } from "./classifier.ts";
+import { countsOf, type FineTune } from "./plan.ts";
+import type { Progress } from "./platform.ts";
+import { writeReport } from "./report-node.ts";
+import { dataDigest, openRun, type RunFolder } from "./run-node.ts";
+import { type TransferParts, type Transferred, transferTo } from "./transfer.ts";
+
+/** What a run is asked for. */
+export interface TrainSettings {
+  /** The folder of photos: see `imageFolder`. */
+  readonly photos: string;
+  /** A base by name or file: see `loadBase`. Default: the best that is on this machine. */
+  readonly base?: string | undefined;
+  /** The side of the pixels the base is given. Default: the base's own. */
+  readonly imageSize?: number | undefined;
+  /** The value of an ONNX file that is taken for the features. Default: what goes into its classifier. */
+  readonly cut?: string | undefined;
+  /** The name of the range of values a base was trained on, where its file does not say. Default: measured. */
+  readonly range?: string | undefined;
+  /** Default: 0. */
+  readonly seed?: number | undefined;
+  /** Default: `auto`. */
+  readonly fineTune?: FineTune | undefined;
+  /** Of fine-tuning. Default: by the number of photos. */
+  readonly epochs?: number | undefined;
+  /** The time the whole run may take; fine-tuning is fitted into what is left of it. Default: no limit. */
+  readonly minutes?: number | undefined;
+  /** What belongs together, by its path: see `imageFolder`. */
+  readonly group?: string | undefined;
+  /** Stop at the first photo that would be skipped. */
+  readonly strict?: boolean | undefined;
+  readonly classWeights?: "balanced" | undefined;
+  /** How much is held back for the final figure, where the folder holds nothing back. Default: by the number of photos. */
+  readonly testFraction?: number | undefined;
+}
+
+export interface TrainHooks {
+  /** Threads within one operator, and that decode. Default: one a core. They do not change the result. */
+  readonly threads?: number | undefined;
+  readonly progress?: Progress;
+  /** Told a sentence a person should know. */
+  readonly tell?: (sentence: string) => void;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What `graft train --json` prints. */
+export interface TrainResult {
+  readonly schema: "graftwork/train/1";
+  /** The run's folder. */
+  readonly run: string;
+  readonly artifact: string;
+  /** SHA-256 of the artifact. */
+  readonly artifactDigest: string;
+  readonly report: string;
+  /** SHA-256 over the photos, their labels and their parts. */
+  readonly dataDigest: string;
+  readonly base: {
+    readonly name: string;
+    readonly source: string;
+    readonly digest: string;
+    readonly license: string | null;
+  };
+  readonly classes: readonly string[];
+  /** How many photos of each class, in the order of `classes`. */
+  readonly counts: {
+    readonly train: readonly number[];
+    readonly validation: readonly number[];
+    readonly test: readonly number[];
+  };
+  readonly layout: string;
+  readonly skipped: readonly { readonly file: string; readonly reason: string }[];
+  /** Where the figures come from: photos held back, or cross-validation where there are too few to hold any back. */
+  readonly judgedBy: "test" | "cross-validation";
+  readonly n: number;
+  readonly accuracy: number;
+  readonly accuracyInterval: readonly [number, number];
+  readonly balancedAccuracy: number;
+  readonly logLoss: number;
+  readonly calibrationError: number;
+  readonly temperature: number;
+  readonly notSureBelow: number;
+  readonly frozen: { readonly accuracy: number; readonly logLoss: number };
+  readonly fineTuned: {
+    readonly tried: boolean;
+    readonly accuracy: number | null;
+    readonly kept: boolean;
+    readonly reason: string;
+  };
+  readonly frozenDigest: { readonly before: string; readonly after: string; readonly tensors: number };
+  readonly remarks: readonly string[];
+  readonly seconds: number;
+  readonly peakMemoryBytes: number;
+  readonly versions: { readonly graftwork: string; readonly runtime: string };
+}
+
+/**
+ * Trains a classifier on a folder of photos, in a run's folder: `run.json`, `metrics.jsonl`, `model.onnx`,
+ * `report.html`. Interrupted at any moment, a run is gone on with by the same call, and gives the same artifact.
+ *
+ * @throws GraftError `usage`, `bad-data`, `model-invalid`, `model-refused`, `not-cached` or `out-of-resources`
+ */
+export async function trainFolder(out: string, asked: TrainSettings, hooks: TrainHooks = {}): Promise<TrainResult> {
+  const started = performance.now();
+  const { settings, base } = await resolveSettings(asked, hooks);
+  const run = await openRun(out, withoutUndefined(settings));
+  try {
+    return await trainIn({ run, settings, base, hooks, started });
+  } finally {
+    await run.close();
+  }
+}
+
+/** A range by its name in `valueRanges`, or by Keras's name of the mode. */
+function rangeNamed(name: string): ValueRange {
+  const plain = (text: string) => text.toLowerCase().replace(/[^a-z0-9-]+/g, "");
+  const aliases = new Map([
+    ["tf", "[-1, 1]"],
+    ["torch", "ImageNet mean and deviation"],
+    ["imagenet", "ImageNet mean and deviation"],
+    ["caffe", "BGR less the ImageNet mean"],
+    ["bgr", "BGR less the ImageNet mean"],
+  ]);
+  const wanted = plain(aliases.get(plain(name)) ?? name);
+  const found = valueRanges.find((range) => plain(range.name) === wanted);
+  if (found !== undefined) return found;
+  throw new GraftError("usage", "there is no such range of values", {
+    path: ["--range"],
+    expected: valueRanges.map((range) => `"${range.name}"`).join(", "),
+    actual: JSON.stringify(name),
+  });
+}
+
+/** The settings with what was left open decided, and the base they name. */
+export async function resolveSettings(
+  asked: TrainSettings,
+  { tell = () => {}, signal }: TrainHooks,
+): Promise<{ readonly settings: TrainSettings & { readonly base: string }; readonly base: Base }> {
+  const handle = asked.base ?? (await defaultBase());
+  const { imageSize, cut, range } = asked;
+  const base = await loadBase(handle, {
+    ...(imageSize === undefined ? {} : { imageSize }),
+    ...(cut === undefined ? {} : { cut }),
+    ...(range === undefined ? {} : { range: rangeNamed(range) }),
+  });
+  signal?.throwIfAborted();
+  for (const remark of base.remarks) tell(remark);
+  return { settings: { ...asked, photos: resolve(asked.photos), base: handle }, base };
+}
+
+interface Job {
+  readonly run: RunFolder;
+  readonly settings: TrainSettings;
+  readonly base: Base;
+  readonly hooks: TrainHooks;
+  readonly started: number;
+}
+
+async function trainIn({ run, settings, base, hooks, started }: Job): Promise<TrainResult> {
+  const { progress = () => {}, tell = () => {}, signal } = hooks;
+  const timings: { stage: string; seconds: number }[] = [];
+  const timed = async <T>(stage: string, work: () => Promise<T>): Promise<T> => {
+    const from = performance.now();
+    const result = await work();
+    timings.push({ stage, seconds: (performance.now() - from) / 1000 });
+    return result;
+  };
+  const photos = await timed("looking through the photos", () => readPhotos(settings, hooks));
+  try {
+    for (const remark of photos.remarks) tell(remark);
+    if (photos.skipped.length > 0) tell(skippedSentence(photos));
+    const digest = await dataDigest([photos.train, photos.validation, photos.test]);
+    if (run.record.data !== undefined && run.record.data !== digest) {
+      throw new GraftError("bad-data", "the photos are not those that the run began with", {
+        path: [settings.photos],
+        hint: "start a new run with another --out",
+      });
+    }
+    await run.update({ data: digest });
+    const runtime = await nodeRuntime(hooks.threads === undefined ? {} : { threads: hooks.threads });
+    const transferred = await timed("learning", () =>
+      transferTo(base, photos, transferOptions(settings, started), {
+        runtime,
+        features: featureStore(),
+        checkpoint: (stage) => checkpointFile(run.file("checkpoints", stage)),
+        progress,
+        log: run.log,
+        decide: run.decide,
+        signal,
+      }),
+    );
+    const artifact = run.file("model.onnx");
+    const bytes = await timed("writing the artifact", async () => {
+      const packed = await packClassifier(
+        transferred.graph,
+        aboutArtifact(transferred, settings, digest, runtime),
+        runtime,
+      );
+      await writeWhole(artifact, packed);
+      return packed;
+    });
+    const result = resultOf({
+      run,
+      artifact,
+      artifactDigest: await sha256(bytes),
+      dataDigest: digest,
+      photos,
+      transferred,
+      runtime,
+      started,
+    });
+    await timed("writing the report", () =>
+      writeReport(run.file("report.html"), {
+        result,
+        transferred,
+        settings,
+        timings,
+        photos,
+        bytes: bytes.length,
+        digest: result.artifactDigest,
+      }),
+    );
+    await run.update({ status: "done", result: { ...result } });
+    return result;
+  } finally {
+    await photos.close();
+  }
+}
+
+/** Nothing is split off here: how much is held back depends on how many photos there are. */
+export async function readPhotos(
+  settings: TrainSettings,
+  { threads, progress = () => {} }: TrainHooks,
+): Promise<PhotoFolder> {
+  const { seed = 0, group, strict = false } = settings;
+  return await imageFolder(settings.photos, {
+    seed,
+    validationFraction: 0,
+    testFraction: 0,
+    strict,
+    ...(group === undefined ? {} : { group }),
+    ...(threads === undefined ? {} : { threads: Math.min(threads, 16) }),
+    onProgress: (done, total) => progress("photos", done, total),
+  });
+}
+
+function transferOptions(
+  { fineTune, epochs, seed, classWeights, testFraction, minutes }: TrainSettings,
+  started: number,
+) {
+  return {
+    ...(fineTune === undefined ? {} : { fineTune }),
+    ...(epochs === undefined ? {} : { epochs }),
+    ...(seed === undefined ? {} : { seed }),
+    ...(classWeights === undefined ? {} : { classWeights }),
+    ...(testFraction === undefined ? {} : { testFraction }),
+    ...(minutes === undefined ? {} : { secondsLeft: () => minutes * 60 - (performance.now() - started) / 1000 }),
+  };
+}
+
+function skippedSentence({ skipped }: PhotoFolder): string {
+  const some = skipped.slice(0, 3).map(({ file, reason }) => `${file} (${reason})`);
+  return `${skipped.length} files are skipped: ${some.join(", ")}${skipped.length > 3 ? ", …" : ""}`;
+}
+
+/** What the artifact says about itself: nothing in it depends on when, where or with how many threads it was made. */
+function aboutArtifact(
+  { base, parts, temperature, threshold, evaluation, judgedBy, fineTuned, frozen, frozenDigest }: Transferred,
+  { seed = 0 }: TrainSettings,
+  digest: string,
+  runtime: Runtime,
+): Parameters<typeof packClassifier>[1] {
+  return {
+    classes: parts.train.classNames,
+    pixels: base.recipe,
+    range: base.range ?? null,
+    temperature: temperature.temperature,
+    notSureBelow: threshold.threshold,
+    base: baseMetadata(base.name, base.provenance),
+    data: {
+      digest,
+      counts: {
+        train: parts.train.labels.length,
+        validation: parts.validation.labels.length,
+        test: parts.test.labels.length,
+      },
+    },
+    settings: {
+      seed,
+      judgedBy,
+      regularization: frozen.head.regularization,
+      fineTuned: fineTuned.kept,
+    },
+    versions: { graftwork: packageVersion(), runtime: `${runtime.name} ${runtime.version}` },
+    figures: {
+      n: evaluation.n,
+      accuracy: evaluation.accuracy,
+      accuracyInterval: evaluation.accuracyInterval,
+    },
+    frozenDigest: frozenDigest.after,
+  };
+}
+
+interface Finished {
+  readonly run: RunFolder;
+  readonly artifact: string;
+  readonly artifactDigest: string;
+  readonly dataDigest: string;
+  readonly photos: PhotoFolder;
+  readonly transferred: Transferred;
+  readonly runtime: Runtime;
+  readonly started: number;
+}
+
+function resultOf({
+  run,
+  artifact,
+  artifactDigest,
+  dataDigest,
+  photos,
+  transferred,
+  runtime,
+  started,
+}: Finished): TrainResult {
+  const { base, parts, judgedBy, evaluation, frozen, fineTuned, frozenDigest, temperature, threshold } = transferred;
+  return {
+    schema: "graftwork/train/1",
+    run: run.path,
+    artifact,
+    artifactDigest,
+    dataDigest,
+    report: join(run.path, "report.html"),
+    base: baseMetadata(base.name, base.provenance),
+    classes: parts.train.classNames,
+    counts: partCounts(parts),
+    layout: photos.layout,
+    skipped: photos.skipped.map(({ file, reason }) => ({ file, reason })),
+    judgedBy,
+    n: evaluation.n,
+    accuracy: evaluation.accuracy,
+    accuracyInterval: evaluation.accuracyInterval,
+    balancedAccuracy: evaluation.balancedAccuracy,
+    logLoss: evaluation.logLoss,
+    calibrationError: evaluation.calibrationError,
+    temperature: temperature.temperature,
+    notSureBelow: threshold.threshold,
+    frozen: { accuracy: frozen.evaluation.accuracy, logLoss: frozen.evaluation.logLoss },
+    fineTuned: {
+      tried: fineTuned.tried,
+      accuracy: fineTuned.tried ? fineTuned.evaluation.accuracy : null,
+      kept: fineTuned.kept,
+      reason: fineTuned.reason,
+    },
+    frozenDigest,
+    remarks: [...base.remarks, ...photos.remarks],
+    seconds: (performance.now() - started) / 1000,
+    peakMemoryBytes: process.resourceUsage().maxRSS * 1024,
+    versions: { graftwork: packageVersion(), runtime: `${runtime.name} ${runtime.version}` },
+  };
+}
+
+function partCounts({ train, validation, test }: TransferParts): TrainResult["counts"] {
+  const classes = train.classNames.length;
+  return {
+    train: countsOf(train.labels, classes),
+    validation: countsOf(validation.labels, classes),
+    test: countsOf(test.labels, classes),
+  };
+}
+
+/** Plain JSON: what was not said is left out. */
+function withoutUndefined(settings: TrainSettings): Readonly<Record<string, unknown>> {
+  return Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined));
+}

@@ -1,0 +1,294 @@
+/**
+ * @file Transfer learning in one call: features of the frozen base, a regularised head on them, then fine-tuning from the
+ * head down where it helps on photos set apart; figures from photos held back, or from cross-validation where there are
+ * too few to hold any back.
+ */
+import { concatenate, type Dataset, splitByContent, subset } from "../data/index.ts";
+import {
+  type ChosenThreshold,
+  chooseThreshold,
+  type DoubtfulLabel,
+  doubtfulLabels,
+  type Evaluation,
+  evaluateClassifier,
+  fitTemperature,
+  type TemperatureFit,
+} from "../evaluation/index.ts";
+import type { Graph } from "../graph/index.ts";
+import { type Base, type ClassifierHead, classifierGraph, headlessGraph, withWeights } from "../model/index.ts";
+import { onnxModelOf, readModel, writeModel } from "../onnx/index.ts";
+import { GraftError, type NumericTensor } from "../tensor/index.ts";
+import { extractFeatures, fitLinearHead, frozenDigest, type LinearHead } from "../training/index.ts";
+import { type FineTuned, fineTune } from "./fineTune.ts";
+import { logitsOf } from "./linear.ts";
+import { measureRange, type RangeTrial } from "./measureRange.ts";
+import { countsOf, type FineTune, planFineTuning, testFraction, validationFraction } from "./plan.ts";
+import type { TransferPlatform } from "./platform.ts";
+
+export interface TransferParts {
+  /** What is learnt from. */
+  readonly train: Dataset;
+  /** What decides whether fine-tuning helps. Empty: split off the training photos where there are enough. */
+  readonly validation: Dataset;
+  /** What the final figure is taken on. Empty: split off where there are enough, else the figure is cross-validated. */
+  readonly test: Dataset;
+}
+
+export interface TransferOptions {
+  /** Default: `auto`. */
+  readonly fineTune?: FineTune;
+  /** How often fine-tuning goes over the photos. Default: by their number. */
+  readonly epochs?: number;
+  /** Decides splits, folds and the order of photos: the same seed gives the same bytes. Default: 0. */
+  readonly seed?: number;
+  /** `balanced`: every class counts the same, however many photos it has. Default: every photo counts the same. */
+  readonly classWeights?: "balanced";
+  /** How much is held back where nothing is. Default: by the number of photos. */
+  readonly testFraction?: number;
+  /** How many seconds fine-tuning may end in. Default: no limit. */
+  readonly secondsLeft?: () => number;
+}
+
+/** What came of it. */
+export interface Transferred {
+  readonly base: Base;
+  /** From pixels to probabilities: the artifact's graph. */
+  readonly graph: Graph;
+  readonly temperature: TemperatureFit;
+  readonly threshold: ChosenThreshold;
+  readonly parts: TransferParts;
+  /** What the head was fitted on: the training photos and those set apart. */
+  readonly pool: Dataset;
+  /** Where `evaluation` comes from: photos held back, or cross-validation on all of them. */
+  readonly judgedBy: "test" | "cross-validation";
+  readonly evaluation: Evaluation;
+  /** The logits that `evaluation` is taken of. */
+  readonly judged: { readonly dataset: Dataset; readonly logits: Float32Array };
+  /** The frozen base with its head, on the same photos as `evaluation`. */
+  readonly frozen: {
+    readonly evaluation: Evaluation;
+    readonly head: Omit<LinearHead, "kernel" | "bias" | "outOfFold">;
+  };
+  readonly fineTuned: FineTuningResult;
+  readonly doubtful: readonly DoubtfulLabel[];
+  readonly rangeTrials: readonly RangeTrial[];
+  /** SHA-256 over what stayed frozen: in the base as it came, and in the graph that came out. */
+  readonly frozenDigest: { readonly before: string; readonly after: string; readonly tensors: number };
+}
+
+export type FineTuningResult =
+  | { readonly tried: false; readonly kept: false; readonly reason: string }
+  | (FineTuned & {
+      readonly tried: true;
+      readonly kept: boolean;
+      readonly reason: string;
+      /** On the same photos as the result's `evaluation`. */
+      readonly evaluation: Evaluation;
+    });
+
+/**
+ * Fits a classifier on a base to labelled photos. Deterministic but for `secondsLeft`.
+ *
+ * @throws GraftError `bad-data` where a class has no photo, or the features cannot be used
+ */
+export async function transferTo(
+  given: Base,
+  asked: TransferParts,
+  options: TransferOptions,
+  platform: TransferPlatform,
+): Promise<Transferred> {
+  const { seed = 0 } = options;
+  const { runtime, progress } = platform;
+  const parts = splitOff(asked, options, seed);
+  const { classNames } = parts.train;
+  const classes = classNames.length;
+  const featuresOf = (base: Base, data: Dataset) => featureRows(base, data, platform);
+
+  const { base, trials } = await measureRange(given, parts.train, featuresOf);
+  const pool = parts.validation.labels.length > 0 ? concatenate([parts.train, parts.validation]) : parts.train;
+  const rows = await featuresOf(base, pool);
+  const testRows = parts.test.labels.length > 0 ? await featuresOf(base, parts.test) : new Float32Array();
+  const headOn = async (data: Dataset, features: Float32Array) =>
+    await fitLinearHead({
+      features,
+      labels: data.labels,
+      classes,
+      seed,
+      groups: data.groups ?? data.digests,
+      classWeights: options.classWeights === "balanced" ? balanced(data.labels, classes) : undefined,
+      runtime,
+      signal: platform.signal,
+    });
+
+  progress("head", 0, 1);
+  const final = await headOn(pool, rows);
+  progress("head", 1, 1);
+  const isHeldBack = parts.test.labels.length > 0;
+  const judgedBy = isHeldBack ? "test" : "cross-validation";
+  const judgedData = isHeldBack ? parts.test : pool;
+  const frozenLogits = isHeldBack ? logitsOf(testRows, final, classes) : final.outOfFold.logits;
+  const { regularization, crossValidated } = final;
+  const judge = (logits: Float32Array, temperature: number, threshold: number) =>
+    evaluateClassifier({
+      logits,
+      labels: judgedData.labels,
+      classNames,
+      names: judgedData.names,
+      temperature,
+      threshold,
+    });
+  const frozenCalibration = calibrate(final.outOfFold.logits, pool.labels, classes);
+  const frozenEvaluation = judge(
+    frozenLogits,
+    frozenCalibration.temperature.temperature,
+    frozenCalibration.threshold.threshold,
+  );
+
+  const fineTuned = await tryFineTuning();
+  const isKept = fineTuned.tried && fineTuned.kept;
+  const tuned = fineTuned.tried ? fineTuned : undefined;
+  const calibration =
+    isKept && tuned !== undefined
+      ? calibrate(tuned.validationLogits, parts.validation.labels, classes)
+      : frozenCalibration;
+  const head: ClassifierHead = isKept && tuned !== undefined ? tuned.head : final;
+  const weights: ReadonlyMap<string, NumericTensor> = isKept && tuned !== undefined ? tuned.weights : new Map();
+  const graph = classifierGraph({ ...base, graph: withWeights(base.graph, weights) }, head, {
+    temperature: calibration.temperature.temperature,
+  });
+  const trained = new Set(weights.keys());
+  const frozenNames = new Set(
+    [...base.graph.initializers.keys()].map(({ name }) => name).filter((name) => !trained.has(name)),
+  );
+  return {
+    base,
+    graph,
+    ...calibration,
+    parts,
+    pool,
+    judgedBy,
+    evaluation: isKept && tuned !== undefined ? tuned.evaluation : frozenEvaluation,
+    judged: { dataset: judgedData, logits: isKept && tuned !== undefined ? tuned.testLogits : frozenLogits },
+    frozen: { evaluation: frozenEvaluation, head: { regularization, crossValidated } },
+    fineTuned,
+    doubtful: doubtfulLabels({ logits: final.outOfFold.logits }, pool.labels, classNames, pool.names),
+    rangeTrials: trials,
+    frozenDigest: {
+      before: await frozenDigest(base.graph, trained),
+      // As it is read back from the bytes that are written.
+      after: await frozenDigest(readModel(writeModel(onnxModelOf(graph))).graph, trained, frozenNames),
+      tensors: frozenNames.size,
+    },
+  };
+
+  async function tryFineTuning(): Promise<FineTuningResult> {
+    const skip = (reason: string) => ({ tried: false, kept: false, reason }) as const;
+    const n = parts.validation.labels.length;
+    if (options.fineTune === "none" || n === 0 || !isHeldBack) {
+      return skip(planFineTuning(options.fineTune ?? "auto", { n: isHeldBack ? n : 0, mistakes: 0 }).reason);
+    }
+    const width = base.features;
+    const trainRows = rows.subarray(0, parts.train.labels.length * width);
+    const validationRows = rows.subarray(parts.train.labels.length * width);
+    const start = await headOn(parts.train, trainRows);
+    const before = logitsOf(validationRows, start, classes);
+    const mistakes = countMistakes(before, parts.validation.labels, classes);
+    const plan = planFineTuning(options.fineTune ?? "auto", { n, mistakes });
+    if (!plan.isTried) return skip(plan.reason);
+    const result = await fineTune({
+      base,
+      start,
+      frozenLogits: before,
+      parts,
+      options: {
+        fineTune: options.fineTune,
+        epochs: options.epochs,
+        seed,
+        classWeights: options.classWeights === "balanced" ? balanced(parts.train.labels, classes) : undefined,
+        secondsLeft: options.secondsLeft,
+      },
+      platform,
+    });
+    if (result === undefined) return skip("no part of the base can be tuned: gradients do not reach it");
+    const { temperature, threshold } = calibrate(result.validationLogits, parts.validation.labels, classes);
+    return {
+      ...result,
+      tried: true,
+      kept: result.verdict.helps,
+      reason: result.verdict.reason,
+      evaluation: judge(result.testLogits, temperature.temperature, threshold.threshold),
+    };
+  }
+}
+
+/** Temperature and threshold from examples that the model did not learn from. */
+function calibrate(logits: Float32Array, labels: readonly number[], classes: number) {
+  const temperature = fitTemperature(logits, labels);
+  const threshold = chooseThreshold({ logits }, labels, { classes, temperature: temperature.temperature });
+  return { temperature, threshold };
+}
+
+/** Holds photos back and sets photos apart, where the folder did not and there are enough. */
+function splitOff(asked: TransferParts, options: TransferOptions, seed: number): TransferParts {
+  const { train } = asked;
+  const counts = countsOf(train.labels, train.classNames.length);
+  const missing = counts.indexOf(0);
+  if (missing >= 0) {
+    throw new GraftError("bad-data", "a class has no photo to train on", { path: [train.classNames[missing] ?? ""] });
+  }
+  const isGivenTest = asked.test.labels.length > 0;
+  const test = isGivenTest ? 0 : (options.testFraction ?? testFraction(counts));
+  const canDecide = isGivenTest || test > 0;
+  const isGivenValidation = asked.validation.labels.length > 0;
+  const validation = isGivenValidation || !canDecide || options.fineTune === "none" ? 0 : validationFraction;
+  if (test === 0 && validation === 0) return asked;
+  const sides = splitByContent(
+    train.labels.map((label, index) => ({
+      label: String(label),
+      key: (train.groups ?? train.digests)[index] ?? "",
+    })),
+    { test, validation },
+    seed,
+  );
+  const side = (wanted: string) =>
+    subset(
+      train,
+      [...sides.keys()].filter((index) => sides[index] === wanted),
+    );
+  return {
+    train: side("train"),
+    validation: isGivenValidation ? asked.validation : side("validation"),
+    test: isGivenTest ? asked.test : side("test"),
+  };
+}
+
+/** The features of every photo, `[photos, features]`. */
+async function featureRows(base: Base, data: Dataset, platform: TransferPlatform): Promise<Float32Array> {
+  const { runtime, features: store, progress, signal } = platform;
+  const table = await extractFeatures({
+    graph: headlessGraph(base),
+    data,
+    recipe: base.recipe,
+    runtime,
+    store,
+    signal,
+    onProgress: (done, total) => progress("features", done, total),
+  });
+  try {
+    return await table.read([...data.labels.keys()]);
+  } finally {
+    await table.close();
+  }
+}
+
+/** Weights with which every class counts the same, 1 on average over the photos. */
+function balanced(labels: readonly number[], classes: number): number[] {
+  return countsOf(labels, classes).map((count) => labels.length / (classes * Math.max(count, 1)));
+}
+
+function countMistakes(logits: Float32Array, labels: readonly number[], classes: number): number {
+  return labels.filter((label, index) => {
+    const row = logits.subarray(index * classes, (index + 1) * classes);
+    return row.indexOf(Math.max(...row)) !== label;
+  }).length;
+}
