@@ -52,7 +52,7 @@ export function decimal(value: number): string {
 
 /** `p = 0.031`, `p < 0.001`. */
 export function pValueText(value: number): string {
-  return value < 0.001 ? "p < 0.001" : `p = ${value.toFixed(3)}`;
+  return value < 0.001 ? `p${space}<${space}0.001` : `p${space}=${space}${value.toFixed(3)}`;
 }
 
 /** `0.8 s`, `42 s`, `3 min 20 s`, `2 h 5 min`. */
