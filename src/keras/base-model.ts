@@ -10,12 +10,12 @@ import {
   type Node,
   type Value,
 } from "../graph/index.ts";
-import type { Base, ValueRange } from "../model/index.ts";
+import type { Base, Provenance, ValueRange } from "../model/index.ts";
 import { inferShapes } from "../shapes/index.ts";
 import { type Dimension, GraftError, type Shape, unreachable } from "../tensor/index.ts";
 import type { Composition } from "./composition.ts";
 import { Layer } from "./layer.ts";
-import { Model, type ModelOptions } from "./model.ts";
+import { Model, type ModelOptions, type Origin } from "./model.ts";
 import { channelsFirst, channelsLast, type KerasShape, refused, showShape } from "./shape.ts";
 import type { SummaryRow } from "./summary.ts";
 import { Variable } from "./variable.ts";
@@ -40,8 +40,10 @@ class ScopeLayer extends Layer {
 }
 
 export interface BaseModelOptions extends ModelOptions {
-  /** What the base takes, where the base does not say. */
+  /** The values it takes, where the base does not say. */
   readonly range?: ValueRange;
+  /** Where its weights came from, where the base does not say. */
+  readonly provenance?: Provenance;
 }
 
 /** A base as a model: a layer for `sequential`, with layers of its own. */
@@ -54,13 +56,16 @@ export class BaseModel extends Model {
   readonly #recipe: PixelRecipe | undefined;
   /** The values it takes, where that is known. */
   readonly range: ValueRange | undefined;
+  /** Where it came from, where that is known. */
+  readonly provenance: Provenance | undefined;
 
-  constructor(base: LayeredGraph | Base, { range, ...options }: BaseModelOptions = {}) {
+  constructor(base: LayeredGraph | Base, { range, provenance, ...options }: BaseModelOptions = {}) {
     super("Functional", { ...options, name: options.name ?? ("name" in base ? base.name : base.graph.name) });
     this.#graph = inferShapes(base.graph);
     this.#scopes = base.layers;
     this.#isChannelsLast = "layout" in base && base.layout === "channels_last";
     this.#recipe = "recipe" in base ? base.recipe : undefined;
+    this.provenance = provenance ?? ("provenance" in base ? base.provenance : undefined);
     this.range = range ?? ("range" in base ? base.range : undefined);
     const tensors = new Map([...this.#graph.initializers].map(([{ name }, tensor]) => [name, tensor] as const));
     const variables = new Map<string, Variable>();
@@ -87,6 +92,10 @@ export class BaseModel extends Model {
     const [batch = null, ...sizes] = (this.#input.shape ?? []).map(known);
     const [channels = null, ...spatial] = sizes;
     return this.#isChannelsLast || sizes.length < 2 ? [batch, ...sizes] : [null, ...spatial, channels];
+  }
+
+  override get origin(): Origin | undefined {
+    return this.provenance && { name: this.name, provenance: this.provenance };
   }
 
   override get recipe(): PixelRecipe {

@@ -1,16 +1,20 @@
 /** @file The engine of models in Node: ONNX Runtime, made when a model first runs. */
-import { writeWhole } from "../files/index.ts";
-import type { Runtime } from "../runtime/index.ts";
+import { packageVersion, writeWhole } from "../files/index.ts";
 import { nodeRuntime } from "../runtime/onnxruntime-node.ts";
+import { featureStore } from "../training/features-node.ts";
+import type { TrainingPlatform } from "../training/index.ts";
 import type { Engine } from "./engine.ts";
 
-let runtime: Promise<Runtime> | undefined;
-
-export const nodeEngine: Engine = {
-  runtime() {
-    runtime ??= nodeRuntime();
-    return runtime;
-  },
-  writeFile: writeWhole,
-  print: (text) => void process.stdout.write(`${text}\n`),
-};
+export function nodeEngine(): Engine {
+  let platform: Promise<TrainingPlatform> | undefined;
+  const open = async () => ({ runtime: await nodeRuntime(), store: featureStore() });
+  return {
+    platform() {
+      platform ??= open();
+      return platform;
+    },
+    version: packageVersion,
+    writeFile: writeWhole,
+    print: (text) => void process.stdout.write(`${text}\n`),
+  };
+}

@@ -1,11 +1,13 @@
 /** @file What models need of a platform, which a door (`graftwork/node`) brings. */
-import type { Runtime } from "../runtime/index.ts";
 import { GraftError } from "../tensor/index.ts";
+import type { TrainingPlatform } from "../training/index.ts";
 
 /** Runs, trains and keeps models. */
 export interface Engine {
-  /** What runs graphs; made at the first call. */
-  runtime(): Promise<Runtime>;
+  /** What runs graphs, and where features are kept; made at the first call. */
+  platform(): Promise<TrainingPlatform>;
+  /** Of this package. */
+  version(): string;
   /** Writes a file whole or not at all. */
   writeFile(path: string, content: Uint8Array): Promise<void>;
   /** Shows a text to the user. */

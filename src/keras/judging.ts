@@ -19,7 +19,8 @@ export interface PixelSource {
 
 export interface LossAndAccuracy {
   readonly loss: number;
-  readonly accuracy: number;
+  /** The share that is right; absent where the loss is of no classes. */
+  readonly accuracy?: number;
 }
 
 /** The pictures of a dataset, as they are. */
@@ -103,7 +104,11 @@ export async function judge(
   try {
     const results = await executable.run({ output: outputs, labels: targets });
     const [result] = results.values();
-    return { loss: Number(result?.data[0]), accuracy: shareRight(outputs, labels) };
+    const isOfClasses = isIndices || loss.classifies === true;
+    return {
+      loss: Number(result?.data[0]),
+      ...(isOfClasses ? { accuracy: shareRight(outputs, labels) } : {}),
+    };
   } finally {
     await executable.dispose();
   }

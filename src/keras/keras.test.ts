@@ -7,7 +7,7 @@ import { composeModel } from "./compose.ts";
 import { nodeEngine } from "./engine-node.ts";
 import { attachHead, BaseModel, installEngine, layers, type Model, sequential } from "./index.ts";
 
-installEngine(nodeEngine);
+installEngine(nodeEngine());
 
 const range = {
   name: "[-1, 1]",

@@ -34,7 +34,7 @@ export type OptimizerName = keyof typeof optimizers;
  *
  * @throws GraftError `usage` for a name that there is not
  */
-export function lossOf(loss: Loss | LossName | undefined, outputs: number): Loss {
+export function lossOf(loss: Loss | LossName | undefined, outputs: number | undefined): Loss {
   if (loss === undefined) return outputs === 1 ? sigmoidCrossEntropy() : softmaxCrossEntropy();
   if (typeof loss !== "string") return loss;
   if (Object.hasOwn(losses, loss)) return losses[loss]();

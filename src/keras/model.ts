@@ -1,10 +1,11 @@
 /** @file Models as Keras has them: layers that are composed, trained, judged and saved together. */
 import type { Dataset, PixelRecipe } from "../data/index.ts";
-import { onnxModelOf, writeModel } from "../onnx/index.ts";
+import type { Provenance } from "../model/index.ts";
 import { GraftError, unreachable } from "../tensor/index.ts";
 import type { Loss, Optimizer } from "../training/index.ts";
-import { composeModel, upToLogits } from "./compose.ts";
+import { composeModel, upToLoss, widthOf } from "./compose.ts";
 import { engine, printIfPossible } from "./engine.ts";
+import { fitModel, type History, type ModelFitOptions } from "./fitting.ts";
 import {
   judge,
   type LossAndAccuracy,
@@ -15,6 +16,7 @@ import {
 } from "./judging.ts";
 import { Layer, type LayerOptions } from "./layer.ts";
 import { type LossName, lossOf, type OptimizerName } from "./losses.ts";
+import { describeData, type FittedOn, modelBytes } from "./saving.ts";
 import type { KerasShape } from "./shape.ts";
 import { type SummaryOptions, type SummaryRow, summarize } from "./summary.ts";
 
@@ -28,6 +30,12 @@ export interface ModelCompileOptions {
   readonly loss?: Loss | LossName;
 }
 
+/** A base, by name, and where it came from. */
+export interface Origin {
+  readonly name: string;
+  readonly provenance: Provenance;
+}
+
 export interface BatchOptions {
   /** Default: 32. */
   readonly batchSize?: number;
@@ -36,6 +44,7 @@ export interface BatchOptions {
 /** Layers that are composed, trained, judged and saved together. Pictures go in as RGB, 0–255. */
 export abstract class Model extends Layer {
   #compiled: ModelCompileOptions = {};
+  #fittedOn: FittedOn | undefined;
 
   /** The layers, in order; as in Keras, a sequential model does not count its input layer. */
   abstract get layers(): readonly Layer[];
@@ -63,6 +72,11 @@ export abstract class Model extends Layer {
       path: [`model "${this.name}"`],
       hint: "begin with layers.inputLayer({ shape: [height, width, 3] }), or give the base an inputShape",
     });
+  }
+
+  /** The base inside, where one says where it came from. */
+  get origin(): Origin | undefined {
+    return this.layers.flatMap((layer) => (layer instanceof Model ? (layer.origin ?? []) : []))[0];
   }
 
   /** The layer of that name. Throws GraftError `usage`, with the names there are, where there is none. */
@@ -98,16 +112,29 @@ export abstract class Model extends Layer {
     this.#compiled = options;
   }
 
+  /**
+   * Trains what is trainable, as Keras's `fit` does: dropout and batch norm behave as in training, and the history of
+   * the epochs comes back. Every model that holds the trained layers sees their variables changed.
+   *
+   * @throws GraftError `usage` where nothing is trainable or an option lies outside its range; `bad-data` for a picture
+   *   that does not decode
+   */
+  async fit(dataset: Dataset, options: ModelFitOptions = {}): Promise<History> {
+    const history = await fitModel(this, dataset, { ...this.#compiled, ...options });
+    this.#fittedOn = await describeData(dataset, options.validationData);
+    return history;
+  }
+
   /** The loss, and the share of examples that are classified right. */
   async evaluate(
     dataset: Dataset,
     options: BatchOptions & { readonly loss?: Loss | LossName } = {},
   ): Promise<LossAndAccuracy> {
-    const runtime = await engine().runtime();
+    const { runtime } = await engine().platform();
     const { graph } = composeModel(this, "uint8");
+    const loss = lossOf(options.loss ?? this.#compiled.loss, widthOf(graph));
     const source = pixelsOfDataset(dataset, this.recipe);
-    const outputs = await outputsOf(runtime, upToLogits(graph), source, options.batchSize ?? 32);
-    const loss = lossOf(options.loss ?? this.#compiled.loss, outputs.shape[1] ?? 1);
+    const outputs = await outputsOf(runtime, upToLoss(graph, loss), source, options.batchSize ?? 32);
     return judge(runtime, loss, outputs, dataset.labels);
   }
 
@@ -117,17 +144,29 @@ export abstract class Model extends Layer {
    */
   async predict(input: Dataset | Uint8Array | Float32Array, options: BatchOptions = {}): Promise<Float32Array[]> {
     const source = this.#sourceOf(input);
-    const runtime = await engine().runtime();
+    const { runtime } = await engine().platform();
     const outputs = await outputsOf(runtime, composeModel(this, source.dtype).graph, source, options.batchSize ?? 32);
     const values = outputs.data as Float32Array;
     const width = values.length / Math.max(source.count, 1);
     return Array.from({ length: source.count }, (_, row) => values.slice(row * width, (row + 1) * width));
   }
 
-  /** Writes the model as ONNX: input `image`, uint8 `[N, height, width, channels]`, and its output. */
+  /**
+   * Writes the model as ONNX: input `image`, uint8 `[N, height, width, channels]`, and its output. After `fit`, one that
+   * tells classes apart becomes an artifact, which `graft predict` takes: outputs `probabilities` and `logits`.
+   */
   async save(path: string): Promise<void> {
-    const { graph } = composeModel(this, "uint8");
-    await engine().writeFile(path, writeModel(onnxModelOf(graph)));
+    const door = engine();
+    const { runtime } = await door.platform();
+    const bytes = await modelBytes({
+      name: this.name,
+      graph: composeModel(this, "uint8").graph,
+      recipe: this.recipe,
+      base: this.origin,
+      fittedOn: this.#fittedOn,
+      versions: { graftwork: door.version(), runtime: `${runtime.name} ${runtime.version}` },
+    });
+    await door.writeFile(path, bytes);
   }
 
   #sourceOf(input: Dataset | Uint8Array | Float32Array): PixelSource {

@@ -14,7 +14,7 @@ export {
 } from "./artifactMetadata.ts";
 export type { Base, Provenance, ValueRange } from "./base.ts";
 export { type FineTuningPoint, fineTuningPoints } from "./base-points.ts";
-export { valueRanges } from "./base-ranges.ts";
+export { signedRange, valueRanges } from "./base-ranges.ts";
 export {
   type ClassifierHead,
   classifierGraph,

@@ -12,6 +12,7 @@ import {
   sequential,
 } from "../../src/keras/index.ts";
 import "../../src/node.ts";
+import { memoryDataset, subset } from "../../src/data/index.ts";
 import { numbersOf, type Tensor, tensorOf } from "../../src/tensor/index.ts";
 import { readNpz } from "../../src/testing/index.ts";
 
@@ -187,8 +188,57 @@ describe("prediction", () => {
     const rows = await model.predict(Float32Array.from(numbersOf(array("x"))));
     const wanted = numbersOf(array(`${name}/output`));
     const actual = rows.flatMap((row) => [...row]);
-    expect(actual.length).toBe(wanted.length);
-    const worst = Math.max(...actual.map((value, index) => Math.abs(value - (wanted[index] ?? Number.NaN))));
-    expect(worst).toBeLessThanOrEqual(1e-5 * Math.max(1, ...wanted.map(Math.abs)));
+    expect(worst(actual, wanted)).toBeLessThanOrEqual(1e-5 * Math.max(1, ...wanted.map(Math.abs)));
   });
 });
+
+describe("fit", () => {
+  it("trains as Keras does: history, weights and moving statistics, the last batch smaller", async () => {
+    const model = sequential([
+      layers.inputLayer({ shape: [6, 5, 3] }),
+      layers.rescaling({ scale: 1 / 127.5, offset: -1 }),
+      layers.dense({ units: 5, name: "wide" }),
+      layers.batchNormalization({ name: "norm", momentum: 0.8 }),
+      layers.activation("relu"),
+      layers.globalAveragePooling2d(),
+      layers.dense({ units: 3, activation: "softmax", name: "kinds" }),
+    ]);
+    const bias = model.weights.find(({ path }) => path === "wide/bias") ?? expect.fail("no bias");
+    bias.trainable = false;
+    for (const variable of model.weights) {
+      const { shape } = variable;
+      variable.assign(tensorOf("float32", shape, numbersOf(array(`fit/start/${variable.path}`))));
+    }
+    const pixels = Uint8Array.from(numbersOf(array("fit/x")));
+    const labels = numbersOf(array("fit/labels"));
+    const dataset = await memoryDataset(
+      labels.map((label, index) => ({ width: 5, height: 6, data: pixels.slice(index * 90, (index + 1) * 90), label })),
+      ["a", "b", "c"],
+    );
+    const { epoch, history, frozenDigest } = await model.fit(dataset, {
+      epochs: 5,
+      batchSize: 4,
+      optimizer: "adam",
+      learningRate: 0.01,
+      shuffle: false,
+      validationData: subset(dataset, [0, 1, 2, 3]),
+    });
+    expect(epoch).toEqual([0, 1, 2, 3, 4]);
+    expect(worst(history.loss ?? [], numbersOf(array("fit/loss")))).toBeLessThan(1e-4);
+    expect(worst(history.accuracy ?? [], numbersOf(array("fit/accuracy")))).toBeLessThan(1e-6);
+    expect(worst(history.valLoss ?? [], numbersOf(array("fit/val_loss")))).toBeLessThan(1e-4);
+    expect(worst(history.valAccuracy ?? [], numbersOf(array("fit/val_accuracy")))).toBeLessThan(1e-6);
+    for (const { path, value } of model.weights) {
+      expect(worst(numbersOf(value), numbersOf(array(`fit/end/${path}`))), path).toBeLessThan(1e-4);
+    }
+    expect(frozenDigest.after).toBe(frozenDigest.before);
+    const { loss, accuracy } = await model.evaluate(subset(dataset, [0, 1, 2, 3]));
+    expect([loss, accuracy]).toEqual([history.valLoss?.at(-1), history.valAccuracy?.at(-1)]);
+  });
+});
+
+/** The largest difference. */
+function worst(actual: readonly number[], wanted: readonly number[]): number {
+  if (actual.length !== wanted.length) return Number.POSITIVE_INFINITY;
+  return Math.max(...actual.map((value, index) => Math.abs(value - (wanted[index] ?? Number.NaN))));
+}
