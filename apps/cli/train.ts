@@ -9,7 +9,7 @@ import {
   type TrainSettings,
   trainFolder,
 } from "graftwork/node";
-import { jsonOf, oneLine, percent, print } from "./output.ts";
+import { oneLine, percent, print } from "./output.ts";
 import { progressOn } from "./progress.ts";
 
 export interface TrainOptions extends Omit<TrainSettings, "photos"> {
@@ -48,7 +48,7 @@ async function follow(work: (hooks: TrainHooks) => Promise<TrainResult>, options
       tell: (sentence) => progress.note(oneLine(sentence)),
     });
     progress.end();
-    await print(json ? `${jsonOf(result)}\n` : described(result));
+    await print(json ? `${JSON.stringify(result, undefined, 2)}\n` : described(result));
     if (minAccuracy === undefined || result.accuracy >= minAccuracy) return 0;
     progress.problem(`the accuracy ${result.accuracy} is below the ${minAccuracy} asked for`);
     return gateFailed;
@@ -86,7 +86,7 @@ async function estimate(settings: TrainSettings, options: TrainOptions): Promise
       tell: (sentence) => progress.note(oneLine(sentence)),
     });
     progress.end();
-    await print(options.json ? `${jsonOf(plan)}\n` : describedPlan(plan));
+    await print(options.json ? `${JSON.stringify(plan, undefined, 2)}\n` : describedPlan(plan));
     return 0;
   } finally {
     progress.end();

@@ -3,14 +3,14 @@
 /** How far the base is tuned: what measures best, nothing, or its last `n` stages. */
 export type FineTune = "auto" | "none" | number;
 
-/** How many photos of a class the middle class must have for some to be held back. */
-const enoughToHoldBack = 30;
+/** For fewer photos, cross-validation on all of them says more than the answers to the few that could be held back. */
+const enoughToHoldBack = { photos: 300, ofTheMiddleClass: 20 };
 
 /** How much of the photos is held back for the final figure: 0 where the figure comes from cross-validation. */
 export function testFraction(counts: readonly number[]): number {
-  const middle = median(counts);
-  if (middle < enoughToHoldBack) return 0;
-  return middle < 200 ? 0.15 : 0.1;
+  const photos = counts.reduce((sum, count) => sum + count, 0);
+  if (photos < enoughToHoldBack.photos || median(counts) < enoughToHoldBack.ofTheMiddleClass) return 0;
+  return photos < 2000 ? 0.15 : 0.1;
 }
 
 /** How much of the photos to train on is set apart to decide whether fine-tuning helps. */
