@@ -98,6 +98,38 @@ describe("toPixels", () => {
     );
   });
 
+  it("pads and crops to a square as one would by hand, then resizes", () => {
+    const side = fc.integer({ min: 1, max: 70 });
+    fc.assert(
+      fc.property(
+        side,
+        side,
+        fc.integer({ min: 1, max: 30 }),
+        fc.constantFrom("bilinear", "antialias"),
+        fc.constantFrom("crop", "pad"),
+        (height, width, target, method, aspect) => {
+          const data = Uint8Array.from({ length: height * width * 3 }, (_, index) => (index * 7919) % 256);
+          const goal = aspect === "crop" ? Math.min(height, width) : Math.max(height, width);
+          const added = (length: number) => Math.trunc((goal - length) / 2);
+          const [above, before] = [added(height), added(width)];
+          const square = { height: 0, width: 0, data: new Uint8Array() };
+          square.height = aspect === "crop" ? goal : height + 2 * above;
+          square.width = aspect === "crop" ? goal : width + 2 * before;
+          square.data = Uint8Array.from({ length: square.height * square.width * 3 }, (_, index) => {
+            const row = Math.floor(index / (square.width * 3)) - above;
+            const column = (Math.floor(index / 3) % square.width) - before;
+            const isInside = row >= 0 && row < height && column >= 0 && column < width;
+            return isInside ? (data[(row * width + column) * 3 + (index % 3)] ?? 0) : 0;
+          });
+          const size = recipe({ height: target, width: target, method });
+          const pixels = toPixels({ height, width, data }, { ...size, aspect });
+          expect(largestDifference(pixels, toPixels(square, size))).toBeLessThanOrEqual(1);
+        },
+      ),
+      { numRuns: 150 },
+    );
+  });
+
   it("puts black borders where padding says, and nowhere else", () => {
     const white = { height: 10, width: 40, data: new Uint8Array(10 * 40 * 3).fill(255) };
     const pixels = toPixels(white, recipe({ height: 40, width: 40, aspect: "pad" }));
