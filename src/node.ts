@@ -12,6 +12,9 @@ export { type ApplicationOptions, type LoadedApplication, loadApplication } from
 export { defaultBase, type LoadBaseOptions, loadBase } from "./model/load-base-node.ts";
 export { readModelFile, writeModelFile } from "./onnx/files-node.ts";
 export { type NodeRuntimeOptions, nodeRuntime } from "./runtime/onnxruntime-node.ts";
+export { csvLogger, jsonLogger, type ModelCheckpointOptions, modelCheckpoint } from "./training/callbacks-node.ts";
+export { checkpointFile } from "./training/checkpoint-node.ts";
+export { type FeatureStoreOptions, featureStore } from "./training/features-node.ts";
 
 // Models made by the Keras interface run here.
 installEngine(nodeEngine());

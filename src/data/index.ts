@@ -16,6 +16,7 @@ export {
 } from "./augmentation.ts";
 export { augmented, concatenate, type Dataset, subset, type View } from "./dataset.ts";
 export type { SkippedFile } from "./layout.ts";
+export { type LabelledPicture, memoryDataset } from "./memory-dataset.ts";
 export type { ClassCounts, LabelledFolder, PhotoFolder, PhotoList } from "./photo-folder.ts";
 export type { AspectPolicy, Picture, PixelRecipe, ResizeMethod } from "./picture.ts";
 export { toPixels } from "./pixels.ts";

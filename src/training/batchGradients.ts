@@ -29,7 +29,7 @@ export interface BatchGradients {
   /** Holds everything so far; the parameters are inputs of it. */
   readonly build: Builder;
   readonly loss: Value;
-  /** Where labels are class indices. */
+  /** Where labels stand for classes. */
   readonly accuracy: Value | undefined;
   /** In the order of the parameters; `undefined` where the loss does not depend on one. */
   readonly gradients: readonly (Value | undefined)[];
@@ -51,7 +51,7 @@ export function gradientsOfWhole(problem: BatchProblem): BatchGradients {
   return {
     build,
     loss: values.loss,
-    accuracy: loss.labels === "indices" ? accuracyOf(build, output, labels) : undefined,
+    accuracy: accuracyOf(build, loss, output, labels),
     gradients: parameters.map((parameter) => gradients.get(parameter)),
   };
 }
@@ -107,7 +107,7 @@ export function gradientsInParts(problem: BatchProblem, parts: number, inputs: r
   for (const node of data) inner.adopt(node);
   const values = loss.build(inner, { output, labels, sampleWeights: weights });
   const gradients = backpropagate(inner, data, new Map([[output, values.gradient]]), boundary, derivatives);
-  const accuracy = loss.labels === "indices" ? accuracyOf(inner, output, labels) : undefined;
+  const accuracy = accuracyOf(inner, loss, output, labels);
 
   // From part to part: sums of the loss, the accuracy and the gradients.
   const reached = boundary.filter((value) => gradients.has(value));
@@ -179,11 +179,34 @@ function targetInputs(
   return { labels, sampleWeights: hasSampleWeights ? build.input("sample_weights", "float32", [batch]) : undefined };
 }
 
-/** The share of rows whose largest logit is the label's. */
-function accuracyOf(build: Builder, logits: Value, labels: Value): Value {
-  const guesses = build.apply("ArgMax", [logits], { axis: 1, keepdims: false });
-  const right = build.cast(build.equal(guesses, labels), "float32");
-  return build.apply("ReduceMean", [right], { keepdims: false });
+/**
+ * The share of rows whose largest logit is the label's; of a single logit, whose sign is the label's. A row with a label
+ * below 0 is never right: it only fills a batch.
+ */
+function accuracyOf(
+  build: Builder,
+  { labels: kind, classifies }: Loss,
+  logits: Value,
+  labels: Value,
+): Value | undefined {
+  const isTarget = kind === "targets";
+  if (isTarget && (classifies !== true || logits.shape?.length !== 2)) return undefined;
+  let right: Value;
+  if (isTarget && logits.shape?.[1] === 1) {
+    const guesses = build.castLike(build.greater(logits, build.scalar(0, logits)), labels);
+    right = build.equal(guesses, labels);
+  } else {
+    const largest = (value: Value) => build.apply("ArgMax", [value], { axis: 1, keepdims: false });
+    right = build.equal(largest(logits), isTarget ? largest(labels) : labels);
+    if (isTarget) {
+      const any = build.apply("ReduceMax", [labels, build.ints([1])], { keepdims: false });
+      right = build.and(right, build.greater(any, build.scalar(0, any)));
+    }
+  }
+  const share = build.cast(right, "float32");
+  return isTarget && logits.shape?.[1] === 1
+    ? build.reduceMean(share, [0, 1], false)
+    : build.apply("ReduceMean", [share], { keepdims: false });
 }
 
 function batchOf(output: Value): number {

@@ -1,5 +1,36 @@
 /** @file The training room: losses, optimizers and the training step as a graph. */
+export {
+  type BatchRecord,
+  type Callback,
+  type CallbackState,
+  type EarlyStoppingOptions,
+  type EpochRecord,
+  earlyStopping,
+  learningRateScheduler,
+  type Monitor,
+  type MonitorOptions,
+  type ReduceLROnPlateauOptions,
+  reduceLROnPlateau,
+  type TrainingHandle,
+} from "./callbacks.ts";
+export type { CheckpointStore } from "./checkpoint.ts";
 export { assignFolds, type FoldOptions, type Folds } from "./crossValidation.ts";
+export {
+  extractFeatures,
+  type FeatureOptions,
+  type FeatureRecords,
+  type FeatureStore,
+  type FeatureTable,
+} from "./features.ts";
+export {
+  type FitOptions,
+  type FitProgress,
+  type FitResult,
+  fit,
+  type TrainingPlatform,
+  type TrainingProblem,
+} from "./fit.ts";
+export { frozenDigest } from "./frozenDigest.ts";
 export { type CrossValidation, fitLinearHead, type LinearHead, type LinearHeadOptions } from "./linearHead.ts";
 export {
   type CandidateResult,
@@ -30,4 +61,16 @@ export {
   type UpdateInputs,
   type UpdateOutputs,
 } from "./optimizers.ts";
+export {
+  type CosineDecayOptions,
+  constantRate,
+  cosineDecay,
+  type ExponentialDecayOptions,
+  exponentialDecay,
+  type OneCycleOptions,
+  oneCycle,
+  piecewiseConstantDecay,
+  type Schedule,
+  warmUp,
+} from "./schedules.ts";
 export { buildTrainingStep, type StateTensor, type TrainingStep, type TrainingStepOptions } from "./step.ts";

@@ -23,6 +23,8 @@ export interface Loss {
   readonly name: string;
   /** The labels it takes: class indices int64 `[N]`, or float32 targets of the output's shape. */
   readonly labels: "indices" | "targets";
+  /** Whether targets stand for classes, so that answers are right or wrong. Class indices always do. */
+  readonly classifies?: boolean;
   /** Appends the loss and its gradient. */
   build(build: Builder, inputs: LossInputs): LossValues;
 }
@@ -80,6 +82,7 @@ export function sigmoidCrossEntropy(options: CrossEntropyOptions = {}): Loss {
   return {
     name: "sigmoidCrossEntropy",
     labels: "targets",
+    classifies: true,
     build(b, { output: logits, labels, sampleWeights }) {
       const targets = labelSmoothing === 0 ? labels : b.shift(b.scale(labels, 1 - labelSmoothing), labelSmoothing / 2);
       const overflowFree = b.log(b.shift(b.exp(b.neg(b.apply("Abs", [logits]))), 1));

@@ -55,7 +55,7 @@ export interface TrainingStep {
   /**
    * Inputs: the forward graph's (the masks of dropout are among them), `labels` (int64 `[N]` class indices, or float32 targets of the output's shape),
    * `sample_weights` where asked for, `learning_rate` (float32 scalar), and the state. Outputs: `loss` (scalar),
-   * `accuracy` where labels are class indices (scalar, the share of the batch classified right), and the state after
+   * `accuracy` where labels stand for classes (scalar, the share of the batch classified right), and the state after
    * the step.
    */
   readonly graph: Graph;
