@@ -32,7 +32,7 @@ export interface OnnxBase extends LayeredGraph, Pick<Base, "layout" | "features"
   readonly width: number;
   /** Whether it takes the bytes of pictures as they are. */
   readonly takesBytes: boolean;
-  /** Where it was cut, for people. */
+  /** What its features are, for people. */
   readonly cut: string;
 }
 

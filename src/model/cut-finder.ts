@@ -14,7 +14,7 @@ import { elementCount, GraftError, isFloating } from "../tensor/index.ts";
 /** Where a model is cut, and why, for people. */
 export interface Cut {
   readonly value: Value;
-  /** `before Gemm "classifier"`, `the output "features"`, `as asked`. */
+  /** What the features are, for people: `what goes into Gemm "classifier"`, `the output "features"`. */
   readonly reason: string;
 }
 
@@ -53,7 +53,8 @@ export function namedCut(graph: Graph, picture: Value, name: string): Cut {
   const dependent = dependentOn(graph, picture);
   const value =
     [...dependent].find((each) => each.name === name) ?? graph.nodes.find((node) => node.name === name)?.outputs[0];
-  if (value !== undefined && value !== picture && dependent.has(value)) return { value, reason: "as asked" };
+  if (value !== undefined && value !== picture && dependent.has(value))
+    return { value, reason: `the value "${value.name}", as asked` };
   const last = graph.nodes.flatMap((node) => definitionsOf(node).filter((each) => dependent.has(each))).slice(-8);
   throw new GraftError("usage", `the model computes no value "${name}" from the picture`, {
     hint: `its last values are ${last.map((each) => each.name).join(", ")}`,
@@ -87,7 +88,7 @@ export function findCut(graph: Graph, picture: Value): Cut {
     return { value: output, reason: `the output "${output.name}", which no classifier precedes` };
   const value = withoutDropout(graph, classifier.input);
   if (value === picture) return { value: output, reason: `the output "${output.name}": there is one layer only` };
-  return { value, reason: `before ${describeNode(classifier.node)}` };
+  return { value, reason: `what goes into ${describeNode(classifier.node)}` };
 }
 
 /** Every value computed from the picture, and the picture. */
@@ -114,10 +115,10 @@ function classifierBefore(graph: Graph, output: Value, dependent: ReadonlySet<Va
   // Pooled maps are features unless something says that they are classes.
   const classifierOfMap = (found: Classifier) => (isPooled && isClassifier ? found : undefined);
   for (let node = producers.get(value); node !== undefined; node = producers.get(value)) {
-    const data = node.inputs.filter((each) => each !== undefined && dependent.has(each));
+    const data = node.inputs.filter((each) => each !== undefined).filter((each) => dependent.has(each));
     const [input] = data;
-    // Two values that depend on the picture meet here: whatever it is, it is no classifier's end.
-    if (input === undefined || data.length > 1 || node.kind === "foreign") return undefined;
+    if (input === undefined || node.kind === "foreign") return undefined;
+    if (data.length > 1) return node.operator === "Add" && isClassifier ? bothClassify(data, producers) : undefined;
     if (isProduct(node, input)) return isMap(value) || isPooled ? classifierOfMap({ node, input }) : { node, input };
     isClassifier ||= ofProbabilities.has(node.operator);
     if (pooling.has(node.operator)) isPooled = true;
@@ -134,6 +135,16 @@ function classifierBefore(graph: Graph, output: Value, dependent: ReadonlySet<Va
     value = input;
   }
   return undefined;
+}
+
+/** Distilled transformers average two classifiers, of two tokens: the first one's features are taken. */
+function bothClassify(summands: readonly Value[], producers: ReadonlyMap<Value, Node>): Classifier | undefined {
+  const found = summands.flatMap((value) => {
+    const node = producers.get(value);
+    const input = node?.inputs[0];
+    return node !== undefined && input !== undefined && isProduct(node, input) ? [{ node, input }] : [];
+  });
+  return found.length === summands.length ? found[0] : undefined;
 }
 
 function isMap({ shape = [] }: Value): boolean {

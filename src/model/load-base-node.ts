@@ -169,7 +169,7 @@ async function fromOnnx(path: string, options: LoadBaseOptions): Promise<Base> {
       name: artifact.base.name,
       recipe: { ...artifact.pixels, ...size },
       range: byteRange,
-      remarks: [`It is the base of a classifier of ${artifact.classes.length} classes made here, cut ${found.cut}.`],
+      remarks: [`It is the base of a classifier of ${artifact.classes.length} classes that was made here.`],
     };
   }
   return {
@@ -177,7 +177,7 @@ async function fromOnnx(path: string, options: LoadBaseOptions): Promise<Base> {
     name: basename(path),
     recipe: { ...size, method: "antialias", aspect: "stretch" },
     range: found.takesBytes ? byteRange : undefined,
-    remarks: [`It was cut ${found.cut}: ${features} features.`],
+    remarks: [`Its ${features} features are ${found.cut}.`],
   };
 }
 
