@@ -227,7 +227,7 @@ describe.each(Object.entries(problems))("fit of %s", (_, problem) => {
     expect([...weights.keys()].sort()).toEqual([...problem.trainable, ...statistics].sort());
   });
 
-  it.each([1, 2, 3, 4, 6, 7, 9])("goes on after being killed at save %i as if nothing had happened", async (save) => {
+  it.each([1, 2, 5, 9])("goes on after being killed at save %i as if nothing had happened", async (save) => {
     const callbacks = (): Callback[] => [
       earlyStopping({ patience: 2, minDelta: 0.05, restoreBestWeights: true }),
       reduceLROnPlateau({ patience: 1, minDelta: 0.05 }),

@@ -104,7 +104,6 @@ function frontierOf(
       waiting.push(...usesOf(producer));
     }
   }
-  // What is computed again from another value that crosses need not cross for its own sake.
   const order = [...graph.inputs, ...graph.nodes.flatMap(definitionsOf)];
   return order.filter((value) => crossing.has(value));
 }
