@@ -160,10 +160,9 @@ function rootOfSlope(slopeAt: (beta: number) => { readonly slope: number; readon
     if (slope > 0) upper = beta;
     else lower = beta;
     const newton = beta - slope / curvature;
+    if (Math.abs(newton - beta) <= 1e-12 * beta) return newton;
     const middle = Number.isFinite(upper) ? (lower + upper) / 2 : beta * 2;
-    const next = newton > lower && newton < upper ? newton : middle;
-    if (Math.abs(next - beta) <= 1e-12 * beta) return next;
-    beta = next;
+    beta = newton > lower && newton < upper ? newton : middle;
   }
   return beta;
 }

@@ -26,7 +26,8 @@ export interface ReportData {
   readonly tried?: readonly ReportCandidate[] | undefined;
   /** How it was decided between the frozen and the fine-tuned model. */
   readonly decision?: ReportDecision | undefined;
-  readonly curves?: ReportCurves | undefined;
+  /** Or, in a sentence, why there are none. */
+  readonly curves?: ReportCurves | string | undefined;
   readonly calibration?: ReportCalibration | undefined;
   /** The photos it got most wrong, the surest first. Default: the evaluation's, without pictures. */
   readonly mistakes?: readonly ReportMistake[] | undefined;

@@ -97,7 +97,7 @@ async function reportOf({
             start: { name: "frozen", ...fineTuned.start },
           },
         }
-      : {}),
+      : { curves: "There are none: the head is solved to its optimum in one go, and the base was left as it came." }),
     calibration: { temperature, threshold },
     mistakes: await Promise.all(
       evaluation.topMistakes

@@ -1,5 +1,5 @@
 /** @file Learning curves: loss and accuracy by epoch, with a mark where each stage begins. */
-import type { ReportCurves, ReportEpoch } from "../report-data.ts";
+import type { ReportCurves, ReportData, ReportEpoch } from "../report-data.ts";
 import { decimal, percent, percentOrDash } from "../words.ts";
 import { type Content, chart, folded, html, type Section, section, table } from "./html.ts";
 import { linear, ticks } from "./scale.ts";
@@ -17,8 +17,9 @@ interface Measure {
 const [width, height] = [460, 270];
 const area = { left: 52, right: 446, top: 26, bottom: 232 };
 
-/** The section, or nothing where there is no epoch to draw. */
-export function curvesSection(curves: ReportCurves | undefined): Section | undefined {
+/** The section, or nothing where there is no epoch to draw and no reason is given. */
+export function curvesSection(curves: ReportData["curves"]): Section | undefined {
+  if (typeof curves === "string") return section("curves", "Learning curves", html`<p>${curves}</p>`);
   const epochs = curves?.stages.flatMap((stage) => stage.epochs) ?? [];
   if (curves === undefined || epochs.length === 0) return undefined;
   const measures: readonly Measure[] = [

@@ -200,6 +200,7 @@ describe("the report", () => {
       renderReport({ ...minimal, final: { evaluation, judgedBy } }).replaceAll("\u00a0", " ");
     expect(of("test")).toContain("<h1>Right on 983 of 1,000 held-back photos</h1>");
     expect(of("test")).toContain("<strong>98.3 %</strong> <span>95 % interval 97.3–98.9 %</span>");
+    expect(of("test")).toMatch(/class="band" x="97.\d\d" y="0" width="1.6\d"/);
     expect(of("validation")).toContain("decisions were made by them");
     expect(of("cross-validation")).toContain("too few photos to hold any back");
   });
@@ -222,6 +223,19 @@ describe("the report", () => {
     expect(curves).not.toContain("epoch 3, train");
     expect(curves).toContain("kept: epoch 3");
     expect(curves).toContain("frozen base: 0.400");
+  });
+
+  it("says why there are no curves, and a remark once", () => {
+    const page = renderReport({
+      ...minimal,
+      curves: "The head is <solved>.",
+      remarks: ["a limit"],
+      base: { name: "pocket", remarks: ["a limit", "another"] },
+    });
+    expect(sectionsOf(page)).toEqual(["curves", "photos", "base"]);
+    expect(page).toContain("<p>The head is &lt;solved&gt;.</p>");
+    expect(page.split("a limit").length).toBe(2);
+    expect(page).toContain("<li>another</li>");
   });
 
   it("shows only pictures that are pictures", () => {

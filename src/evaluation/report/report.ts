@@ -1,6 +1,6 @@
 /** @file The report: one self-contained page about one run. */
 import type { Evaluation } from "../evaluate.ts";
-import type { JudgedBy, ReportData } from "../report-data.ts";
+import type { JudgedBy, ReportBase, ReportData } from "../report-data.ts";
 import { count, counted, decimal, percent, percentRange } from "../words.ts";
 import { classesSection } from "./classes.ts";
 import { confusionSection } from "./confusion.ts";
@@ -31,7 +31,7 @@ export function renderReport(data: ReportData): string {
     mistakesSection(data.mistakes ?? evaluation?.topMistakes, evaluation && evaluation.n - evaluation.correct),
     doubtfulSection(data.doubtful, data.doubtfulCount),
     photosSection(data.photos, data.classNames),
-    baseSection(data.base, data.frozen),
+    baseSection(withoutRepeats(data), data.frozen),
     costSection(data),
     useSection(data.artifact),
     repeatSection(data.repeat),
@@ -59,6 +59,11 @@ ${sections.map(({ body }) => html`${body}\n`)}</main>
 </body>
 </html>
 `.markup;
+}
+
+/** The base, without the remarks that stand at the top already. */
+function withoutRepeats({ base, remarks: said = [] }: ReportData): ReportBase {
+  return { ...base, remarks: base.remarks?.filter((remark) => !said.includes(remark)) };
 }
 
 const judgedPhotos: Readonly<Record<JudgedBy, readonly [string, string]>> = {
@@ -91,7 +96,7 @@ ${keyFigures(evaluation)}`;
 function intervalBar({ accuracy, accuracyInterval: [low, high], perClass, n }: Evaluation, classes: number): Content {
   const place = (share: number) => (share * 100).toFixed(2);
   const largest = Math.max(...perClass.map(({ support }) => support)) / n;
-  return html`<svg class="interval" viewBox="0 0 100 6" preserveAspectRatio="none" width="100%" height="14" aria-hidden="true"><rect class="track" x="0" y="2" width="100" height="2"/><rect class="fill right" x="0" y="2" width="${place(accuracy)}" height="2"/><rect class="band" x="${place(low)}" y="0" width="${place(Math.max(high - low, 0.2))}" height="6"/></svg>${classes > 1 && html`<p class="quiet">Always saying the largest class would be right on ${percent(largest)}.</p>`}`;
+  return html`<svg class="interval" viewBox="0 0 100 6" preserveAspectRatio="none" width="100%" height="14" aria-hidden="true"><rect class="track" x="0" y="2" width="100" height="2"/><rect class="fill right" x="0" y="2" width="${place(accuracy)}" height="2"/><rect class="band" x="${place(low)}" y="0" width="${place(Math.max(high - low, 0.002))}" height="6"/></svg>${classes > 1 && html`<p class="quiet">Always saying the largest class would be right on ${percent(largest)}.</p>`}`;
 }
 
 function keyFigures({ balancedAccuracy, logLoss, calibrationError, notSure }: Evaluation): Content {

@@ -1,6 +1,6 @@
 /** @file The report's style: calm, for light and dark, wide and narrow, screen and paper; blue and orange, which all eyes tell apart. */
 
-export const style = `
+export const style: string = `
 :root {
   color-scheme: light dark;
   --paper: #fbfbf9; --ink: #1d2125; --quiet: #5a636c; --line: #dcdfdb; --faint: #f0f1ee;

@@ -46,22 +46,20 @@ function shellWord(text: string): string {
     : `'${(text.startsWith("-") ? `./${text}` : text).replaceAll("'", `'\\''`)}'`;
 }
 
-/** Pictures as the artifact takes them: the resize is Pillow's, which agrees with Graftwork's to one of 255. */
+/** Pictures as the artifact takes them. Pillow's resize agrees with `toPixels` to 1 of 255 under each aspect policy. */
 function pythonSnippet({ file, pixels: { width, height, method, aspect } }: ReportArtifact): string {
   const fit = {
     stretch: [],
     crop: [
-      `scale = min(picture.width / ${width}, picture.height / ${height})`,
-      `w, h = round(scale * ${width}), round(scale * ${height})`,
+      `w = min(picture.width, picture.height * ${width} // ${height})`,
+      `h = min(picture.height, picture.width * ${height} // ${width})`,
       "left, top = (picture.width - w) // 2, (picture.height - h) // 2",
       "picture = picture.crop((left, top, left + w, top + h))",
     ],
     pad: [
-      `scale = max(picture.width / ${width}, picture.height / ${height})`,
-      `w, h = round(scale * ${width}), round(scale * ${height})`,
-      'framed = Image.new("RGB", (w, h))',
-      "framed.paste(picture, ((w - picture.width) // 2, (h - picture.height) // 2))",
-      "picture = framed",
+      `left = max(0, picture.height * ${width} // ${height} - picture.width) // 2`,
+      `top = max(0, picture.width * ${height} // ${width} - picture.height) // 2`,
+      "picture = ImageOps.expand(picture, (left, top, left, top))",
     ],
   }[aspect];
   const resize =
