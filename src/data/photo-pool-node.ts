@@ -131,7 +131,6 @@ class WorkerPool implements PhotoPool {
   #start(isAlone: boolean): Thread {
     const thread: Thread = { worker: this.#startWorker(), queue: [], isAlone, isReady: false };
     const { worker, queue } = thread;
-    worker.unref();
     worker.on("message", (message: PhotoAnswer | "ready") => {
       if (message === "ready") {
         thread.isReady = true;
@@ -143,6 +142,8 @@ class WorkerPool implements PhotoPool {
     });
     worker.on("error", (error) => this.#bury(thread, error));
     worker.on("exit", (code) => this.#bury(thread, new Error(`the thread ended with code ${code}`)));
+    // Listening for messages keeps the process alive, so this comes after it.
+    worker.unref();
     this.#threads.add(thread);
     return thread;
   }

@@ -1,8 +1,9 @@
-import { spawn } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import {
   type Base,
   classifierGraph,
@@ -98,6 +99,16 @@ beforeAll(async () => {
     writeFileSync(join(folder, `${place}.png`), pictures[place] ?? "");
     writeFileSync(join(directory, "photo.png"), pictures[place] ?? "");
   }
+  // A folder whose every class has its own picture, except that the last one's is another's; and a torn file.
+  for (const [place, name] of ["__proto__", "2", "1"].entries()) {
+    mkdirSync(join(folder, "labelled", name), { recursive: true });
+    writeFileSync(join(folder, "labelled", name, "photo.png"), pictures[name === "1" ? 3 : place] ?? "");
+  }
+  writeFileSync(join(folder, "labelled/1/other.png"), await sharp(pictures[0]).resize(80, 80).png().toBuffer());
+  writeFileSync(join(folder, "labelled/2/torn.png"), (pictures[1] ?? Buffer.alloc(0)).subarray(0, 90));
+  mkdirSync(join(folder, "unknown/cheese"), { recursive: true });
+  mkdirSync(join(folder, "unknown/1"), { recursive: true });
+  for (const name of ["cheese", "1"]) writeFileSync(join(folder, "unknown", name, "photo.png"), pictures[0] ?? "");
   writeFileSync(join(folder, "-broken.jpg"), photo("0.png").subarray(0, 90));
   writeFileSync(join(folder, "page.jpg"), "<!DOCTYPE html><html><body>404</body></html>");
 });
@@ -226,6 +237,72 @@ describe("graft predict", () => {
     });
     expect(await new Promise((resolve) => child.on("close", resolve))).toBe(0);
     expect(errors).toBe("");
+  });
+});
+
+describe("graft evaluate", () => {
+  it("prints the figures as one JSON document, with what was skipped", async () => {
+    const { code, stdout, stderr } = await graft(["evaluate", "model.onnx", "labelled", "--json"]);
+    expect(stderr).toBe("");
+    expect(code).toBe(0);
+    const figures = JSON.parse(stdout);
+    expect(figures).toMatchObject({ schema: "graftwork/evaluate/1", n: 4, accuracy: 0.75 });
+    for (const key of ["accuracyInterval", "perClass", "confusion", "logLoss", "calibrationError"]) {
+      expect(figures).toHaveProperty(key);
+    }
+    expect(figures.perClass.map(({ name }: { name: string }) => name)).toEqual(classNames);
+    expect(figures.skipped).toEqual([{ file: join("2", "torn.png"), reason: expect.any(String) }]);
+  });
+
+  it("ends with code 10 below the accuracy asked for, and says so even when quiet", async () => {
+    const below = await graft(["evaluate", "model.onnx", "labelled", "--min-accuracy", "0.76", "--quiet"]);
+    expect(below.code).toBe(10);
+    expect(below.stdout).toMatch(/Right on 3 of 4 photos/);
+    expect(below.stderr).toMatch(/accuracy 0\.75 is below the 0\.76 asked for/);
+    const reached = await graft(["evaluate", "model.onnx", "labelled", "--min-accuracy", "0.75", "--json"]);
+    expect(reached.code).toBe(0);
+    expect(JSON.parse(reached.stdout)).toMatchObject({ minAccuracy: 0.75, passed: true });
+  });
+
+  it("stops at a broken file when strict, and at classes it does not know", async () => {
+    const strict = await graft(["evaluate", "model.onnx", "labelled", "--strict"]);
+    expect(strict).toMatchObject({ code: 3, stdout: "" });
+    expect(strict.stderr).toMatch(/torn\.png/);
+    const other = await graft(["evaluate", "model.onnx", "unknown"]);
+    expect(other).toMatchObject({ code: 3, stdout: "" });
+    expect(other.stderr).toMatch(/classes that the classifier does not know.*found "cheese"/);
+  });
+
+  it("names an option that makes no sense", async () => {
+    const ended = await graft(["evaluate", "model.onnx", "labelled", "--min-accuracy", "95"]);
+    expect(ended).toMatchObject({ code: 2, stdout: "" });
+    expect(ended.stderr).toMatch(/a number from 0 to 1/);
+  });
+});
+
+describe("the artifact", () => {
+  const python = process.env["GRAFT_PYTHON"];
+
+  it.skipIf(python === undefined)("runs unchanged in Python's onnxruntime (GRAFT_PYTHON names one)", async () => {
+    const script = join(root, "tests/python/run_artifact.py");
+    const { stdout } = await promisify(execFile)(python ?? "", [script, "model.onnx", "1.png"], { cwd: folder });
+    const { samples, deviation, predictions } = JSON.parse(stdout);
+    expect(samples).toBe(3);
+    expect(deviation).toBeLessThan(1e-5);
+    expect(predictions).toMatchObject([{ file: "1.png", label: "2" }]);
+  });
+});
+
+describe("a signal", () => {
+  it.each([
+    ["SIGINT", 130],
+    ["SIGTERM", 143],
+  ] as const)("%s ends the command with code %d", async (signal, code) => {
+    // Standard input stays open: the command waits for a picture that does not come.
+    const child = spawn(process.execPath, [join(root, "bin/graft.js"), "predict", "model.onnx", "-"], { cwd: folder });
+    const ended = new Promise((resolve) => child.on("close", (number) => resolve(number)));
+    setTimeout(() => child.kill(signal), 4000);
+    expect(await ended).toBe(code);
   });
 });
 
