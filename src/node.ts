@@ -24,3 +24,4 @@ export { type DryRun, dryRun } from "./transfer/dry-run-node.ts";
 export { resumeRun } from "./transfer/resume-node.ts";
 export { freshRunPath } from "./transfer/run-node.ts";
 export { type TrainHooks, type TrainResult, type TrainSettings, trainFolder } from "./transfer/train-node.ts";
+export { type TransferResult, type TransferSettings, transfer } from "./transfer/transfer-node.ts";

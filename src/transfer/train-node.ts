@@ -10,6 +10,7 @@ import { nodeRuntime } from "../runtime/onnxruntime-node.ts";
 import { GraftError, sha256 } from "../tensor/index.ts";
 import { checkpointFile } from "../training/checkpoint-node.ts";
 import { featureStore } from "../training/features-node.ts";
+import { aboutArtifact } from "./about.ts";
 import { packClassifier } from "./classifier.ts";
 import { countsOf, type FineTune } from "./plan.ts";
 import type { Progress } from "./platform.ts";
@@ -204,7 +205,7 @@ async function trainIn({ run, settings, base, hooks, started }: Job): Promise<Tr
     const bytes = await timed("writing the artifact", async () => {
       const packed = await packClassifier(
         transferred.graph,
-        aboutArtifact(transferred, settings, digest, runtime),
+        aboutArtifact(transferred, { seed: settings.seed ?? 0, digest, runtime, version: packageVersion() }),
         runtime,
       );
       await writeWhole(artifact, packed);
@@ -272,44 +273,6 @@ function transferOptions(
 function skippedSentence({ skipped }: PhotoFolder): string {
   const some = skipped.slice(0, 3).map(({ file, reason }) => `${file} (${reason})`);
   return `${skipped.length} files are skipped: ${some.join(", ")}${skipped.length > 3 ? ", …" : ""}`;
-}
-
-/** What the artifact says about itself: nothing in it depends on when, where or with how many threads it was made. */
-function aboutArtifact(
-  { base, parts, temperature, threshold, evaluation, judgedBy, fineTuned, frozen, frozenDigest }: Transferred,
-  { seed = 0 }: TrainSettings,
-  digest: string,
-  runtime: Runtime,
-): Parameters<typeof packClassifier>[1] {
-  return {
-    classes: parts.train.classNames,
-    pixels: base.recipe,
-    range: base.range ?? null,
-    temperature: temperature.temperature,
-    notSureBelow: threshold.threshold,
-    base: baseMetadata(base.name, base.provenance),
-    data: {
-      digest,
-      counts: {
-        train: parts.train.labels.length,
-        validation: parts.validation.labels.length,
-        test: parts.test.labels.length,
-      },
-    },
-    settings: {
-      seed,
-      judgedBy,
-      regularization: frozen.head.regularization,
-      fineTuned: fineTuned.kept,
-    },
-    versions: { graftwork: packageVersion(), runtime: `${runtime.name} ${runtime.version}` },
-    figures: {
-      n: evaluation.n,
-      accuracy: evaluation.accuracy,
-      accuracyInterval: evaluation.accuracyInterval,
-    },
-    frozenDigest: frozenDigest.after,
-  };
 }
 
 interface Finished {
