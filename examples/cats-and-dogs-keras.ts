@@ -143,10 +143,9 @@ await model.fit(train, {
 const { accuracy } = await model.evaluate(others.train);
 const tested = await model.evaluate(test);
 say(`Test accuracy: ${digits(tested.accuracy)}`);
-const batch = subset(
-  test,
-  test.labels.slice(0, batchSize).map((_, index) => index),
-);
+// Spread over the test set, which stands in the order of its classes.
+const stride = Math.max(1, Math.floor(test.labels.length / batchSize));
+const batch = subset(test, [...test.labels.keys()].filter((index) => index % stride === 0).slice(0, batchSize));
 const outputs = await model.predict(batch);
 // A sigmoid's answer is class 1 from one half on; of several outputs the largest counts.
 const predicted = outputs.map((row) => (isBinary ? Number((row[0] ?? 0) >= 0.5) : row.indexOf(Math.max(...row))));

@@ -1,7 +1,7 @@
 /** @file From a model to one graph that takes pixels. */
-import { type Graph, producersOf, type Value } from "../graph/index.ts";
-import { inferShapes, inputAt } from "../shapes/index.ts";
-import type { Loss } from "../training/index.ts";
+import type { Graph } from "../graph/index.ts";
+import { inferShapes } from "../shapes/index.ts";
+import { type Loss, upToLogits } from "../training/index.ts";
 import { Composition } from "./composition.ts";
 import type { Layer } from "./layer.ts";
 import { channelsFirst, channelsLast, type KerasShape } from "./shape.ts";
@@ -34,15 +34,6 @@ export function composeModel(
 /** What the loss is taken of: cross-entropies look through a last Softmax or Sigmoid. */
 export function upToLoss(graph: Graph, loss: Loss): Graph {
   return loss.labels === "indices" || loss.classifies === true ? upToLogits(graph) : graph;
-}
-
-/** The graph up to what its last Softmax or Sigmoid takes, where it ends in one. */
-export function upToLogits(graph: Graph): Graph {
-  const [output] = graph.outputs;
-  const node = output && producersOf(graph).get(output);
-  if (node?.kind !== "operator" || (node.operator !== "Softmax" && node.operator !== "Sigmoid")) return graph;
-  const logits: Value = inputAt(node, 0);
-  return { ...graph, outputs: [logits] };
 }
 
 /** How many numbers the graph says of each example; `undefined` where that is open. */

@@ -13,11 +13,10 @@ export type {
 export { type Engine, installEngine } from "./engine.ts";
 export type { History, ModelFitOptions } from "./fitting.ts";
 export type { Initializer } from "./initializers.ts";
-export type { LossAndAccuracy } from "./judging.ts";
 export type { Layer, LayerCall, LayerOptions } from "./layer.ts";
 export { type Layers, layers, sequential } from "./layers.ts";
 export type { LossName, OptimizerName } from "./losses.ts";
-export type { BatchOptions, Model, ModelCompileOptions, ModelOptions, Origin } from "./model.ts";
+export type { BatchOptions, LossAndAccuracy, Model, ModelCompileOptions, ModelOptions, Origin } from "./model.ts";
 export { clearSession } from "./names.ts";
 export type { Sequential, SequentialOptions } from "./sequential.ts";
 export type { KerasShape } from "./shape.ts";

@@ -2,20 +2,13 @@
 import type { Dataset, PixelRecipe } from "../data/index.ts";
 import type { Provenance } from "../model/index.ts";
 import { GraftError, unreachable } from "../tensor/index.ts";
-import type { Loss, Optimizer } from "../training/index.ts";
+import { Judge, type Loss, type Optimizer } from "../training/index.ts";
 import { composeModel, upToLoss, widthOf } from "./compose.ts";
 import { engine, printIfPossible } from "./engine.ts";
 import { fitModel, type History, type ModelFitOptions } from "./fitting.ts";
-import {
-  judge,
-  type LossAndAccuracy,
-  outputsOf,
-  type PixelSource,
-  pixelsInMemory,
-  pixelsOfDataset,
-} from "./judging.ts";
 import { Layer, type LayerOptions } from "./layer.ts";
 import { type LossName, lossOf, type OptimizerName } from "./losses.ts";
+import { outputsOf, type PixelSource, pixelsInMemory, pixelsOfDataset } from "./predicting.ts";
 import { describeData, type FittedOn, modelBytes } from "./saving.ts";
 import type { KerasShape } from "./shape.ts";
 import { type SummaryOptions, type SummaryRow, summarize } from "./summary.ts";
@@ -34,6 +27,12 @@ export interface ModelCompileOptions {
 export interface Origin {
   readonly name: string;
   readonly provenance: Provenance;
+}
+
+export interface LossAndAccuracy {
+  readonly loss: number;
+  /** The share that is right; absent where the loss is of no classes. */
+  readonly accuracy?: number;
 }
 
 export interface BatchOptions {
@@ -135,7 +134,13 @@ export abstract class Model extends Layer {
     const loss = lossOf(options.loss ?? this.#compiled.loss, widthOf(graph));
     const source = pixelsOfDataset(dataset, this.recipe);
     const outputs = await outputsOf(runtime, upToLoss(graph, loss), source, options.batchSize ?? 32);
-    return judge(runtime, loss, outputs, dataset.labels);
+    const judge = new Judge(dataset.labels, loss, runtime);
+    try {
+      const { accuracy, ...judged } = await judge.judge(outputs);
+      return { ...judged, ...(accuracy === undefined ? {} : { accuracy }) };
+    } finally {
+      await judge.close();
+    }
   }
 
   /**
@@ -146,9 +151,8 @@ export abstract class Model extends Layer {
     const source = this.#sourceOf(input);
     const { runtime } = await engine().platform();
     const outputs = await outputsOf(runtime, composeModel(this, source.dtype).graph, source, options.batchSize ?? 32);
-    const values = outputs.data as Float32Array;
-    const width = values.length / Math.max(source.count, 1);
-    return Array.from({ length: source.count }, (_, row) => values.slice(row * width, (row + 1) * width));
+    const width = outputs.length / Math.max(source.count, 1);
+    return Array.from({ length: source.count }, (_, row) => outputs.slice(row * width, (row + 1) * width));
   }
 
   /**

@@ -11,7 +11,7 @@ import {
 import { onnxModelOf, writeModel } from "../onnx/index.ts";
 import { newBuilder } from "../shapes/index.ts";
 import { GraftError, sha256 } from "../tensor/index.ts";
-import { upToLogits } from "./compose.ts";
+import { upToLogits } from "../training/index.ts";
 
 /** What a model was fitted on. */
 export interface FittedOn {
@@ -80,7 +80,7 @@ export async function modelBytes(model: SavedModel): Promise<Uint8Array> {
 function classLogits(graph: Graph, classes: number): Graph | undefined {
   const cut = upToLogits(graph);
   const [output] = cut.outputs;
-  const isSigmoid = cut !== graph && graph.nodes.at(-1)?.operator === "Sigmoid";
+  const isSigmoid = graph.nodes.at(-1)?.operator === "Sigmoid";
   const width = output?.shape?.[1];
   if (output?.shape?.length !== 2) return undefined;
   if (width === 1 && classes === 2) {

@@ -31,6 +31,7 @@ export {
   type TrainingProblem,
 } from "./fit.ts";
 export { frozenDigest } from "./frozenDigest.ts";
+export { Judge, type Validation } from "./judge.ts";
 export { type CrossValidation, fitLinearHead, type LinearHead, type LinearHeadOptions } from "./linearHead.ts";
 export {
   type CandidateResult,
@@ -74,3 +75,4 @@ export {
   warmUp,
 } from "./schedules.ts";
 export { buildTrainingStep, type StateTensor, type TrainingStep, type TrainingStepOptions } from "./step.ts";
+export { upToLogits } from "./trainee.ts";

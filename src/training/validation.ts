@@ -1,35 +1,24 @@
 /** @file Validating: the loss and the share of right answers over all examples of a dataset. */
-import { onnxModelOf, writeModel } from "../onnx/index.ts";
-import { cutAfter } from "../passes/index.ts";
-import type { Executable, Runtime } from "../runtime/index.ts";
-import { newBuilder } from "../shapes/index.ts";
+import type { Runtime } from "../runtime/index.ts";
 import { elementCount, float32, GraftError } from "../tensor/index.ts";
 import { featureBatch } from "./features.ts";
+import { Judge, type Validation } from "./judge.ts";
 import type { Loss } from "./losses.ts";
 import type { ExampleRows } from "./rows.ts";
-import { labelTensor, type Trainee } from "./trainee.ts";
+import type { Trainee } from "./trainee.ts";
 
-export interface Validation {
-  readonly loss: number;
-  /** The share that is right; `undefined` where that means nothing. */
-  readonly accuracy: number | undefined;
-}
-
-/** The examples a model is validated by. They count alike, whatever weights training gives them. */
+/** The examples a model is validated by. */
 export class Validator {
   readonly #rows: ExampleRows;
   readonly #labels: readonly number[];
-  readonly #loss: Loss;
   readonly #runtime: Runtime;
-  /** From the outputs of all examples to their loss; made at the first validation. */
-  #judge: Executable | undefined;
+  readonly #judge: Judge;
 
   constructor(rows: ExampleRows, labels: readonly number[], loss: Loss, runtime: Runtime) {
-    if (labels.length === 0) throw new GraftError("usage", "there is nothing to validate by: the dataset is empty");
     this.#rows = rows;
     this.#labels = labels;
-    this.#loss = loss;
     this.#runtime = runtime;
+    this.#judge = new Judge(labels, loss, runtime);
   }
 
   /** In batches of one size, so that no example's answer depends on its neighbours. */
@@ -63,44 +52,11 @@ export class Validator {
       outputs.set(part, at);
       at += part.length;
     }
-    return { loss: await this.#lossOf(outputs, width), accuracy: accuracyOf(this.#loss, outputs, labels) };
+    return await this.#judge.judge(outputs);
   }
 
   async close(): Promise<void> {
-    await this.#judge?.dispose();
+    await this.#judge.close();
     await this.#rows.close();
   }
-
-  async #lossOf(outputs: Float32Array, width: number): Promise<number> {
-    const count = this.#labels.length;
-    this.#judge ??= await this.#runtime.compile(judgeModel(this.#loss, count, width));
-    const feeds = new Map([
-      ["output", float32([count, width], outputs)],
-      ["labels", labelTensor(this.#loss, this.#labels, count, width)],
-    ]);
-    const [loss] = (await this.#judge.run(feeds)).values();
-    return Number(loss?.data[0] ?? Number.NaN);
-  }
-}
-
-function judgeModel(loss: Loss, count: number, width: number): Uint8Array {
-  const build = newBuilder();
-  const output = build.input("output", "float32", [count, width]);
-  const isIndices = loss.labels === "indices";
-  const labels = build.input("labels", isIndices ? "int64" : "float32", isIndices ? [count] : [count, width]);
-  const { loss: value } = loss.build(build, { output, labels, sampleWeights: undefined });
-  return writeModel(onnxModelOf(cutAfter(build.graph([value]), [value])));
-}
-
-/** By the largest output, of two alike the first; of a single one, by its sign. */
-function accuracyOf(loss: Loss, outputs: Float32Array, labels: readonly number[]): number | undefined {
-  if (loss.labels === "targets" && loss.classifies !== true) return undefined;
-  const width = outputs.length / labels.length;
-  let right = 0;
-  for (const [row, label] of labels.entries()) {
-    const scores = outputs.subarray(row * width, (row + 1) * width);
-    const guess = width === 1 ? Number((scores[0] ?? 0) > 0) : scores.indexOf(Math.max(...scores));
-    if (guess === label) right += 1;
-  }
-  return right / labels.length;
 }
