@@ -7,6 +7,7 @@ export { type LabelledFolderOptions, labelledFolder } from "./data/labelled-fold
 export { type NamedBytes, photosOf } from "./data/photo-list-node.ts";
 export { drawSample, type Sample, type SampleOptions } from "./data/sample-node.ts";
 export { packageVersion } from "./files/index.ts";
+export type { DownloadProgress } from "./hub/index.ts";
 export { type Applications, applications } from "./keras/applications-node.ts";
 export { type ApplicationOptions, type LoadedApplication, loadApplication } from "./model/application-node.ts";
 export { defaultBase, type LoadBaseOptions, loadBase } from "./model/load-base-node.ts";

@@ -48,7 +48,7 @@ class Temporary extends Error {
 }
 
 /** Whether the environment says to stay off the network. */
-export function isOffline(): boolean {
+function isOffline(): boolean {
   const value = process.env["GRAFT_OFFLINE"];
   return value !== undefined && value !== "" && value !== "0";
 }

@@ -1,2 +1,2 @@
 /** @file The importers room: what other systems' files hold. */
-export { isHdf5, type KerasWeightFile, readKerasWeights, type StoredLayer, type StoredWeight } from "./keras/index.ts";
+export { isHdf5, type KerasWeightFile, readKerasWeights, type StoredLayer } from "./keras/index.ts";

@@ -80,6 +80,21 @@ describe("onnxBase", () => {
     expect(Array.from(features?.data.slice(0, 8) as Float32Array)).toEqual(Array.from(first?.data as Float32Array));
   });
 
+  it("repeats for each picture a token that was exported for one", async () => {
+    const b = newBuilder();
+    const x = b.input("x", "float32", [1, 3, 4, 4]);
+    const rows = b.transpose(b.apply("Reshape", [x, b.ints([1, 3, 16])]), [0, 2, 1]);
+    const all = b.concat([weight(b, "token", [1, 1, 3]), rows], 1);
+    const base = onnxBase(b.graph([b.apply("Identity", [all], {}, "last_hidden_state")]));
+    const features = (await runGraph(base.graph, { x: randomTensor(next, "float32", [2, 3, 4, 4]) })).get(
+      base.graph.outputs[0]?.name ?? "",
+    );
+    expect(features?.shape).toEqual([2, 3]);
+    expect(Array.from(features?.data.slice(0, 3) as Float32Array)).toEqual(
+      Array.from(features?.data.slice(3) as Float32Array),
+    );
+  });
+
   it("refuses a model that cannot take several pictures", () => {
     const b = newBuilder();
     const x = b.input("x", "float32", [1, 3, 4, 4]);

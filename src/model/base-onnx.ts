@@ -17,7 +17,7 @@ import { inferShapes, newBuilder } from "../shapes/index.ts";
 import { type Dimension, GraftError, int64Vector, isFloating, numbersOf, type Shape } from "../tensor/index.ts";
 import type { Base } from "./base.ts";
 import { layersOf } from "./base-layers.ts";
-import { findCut, namedCut } from "./cut-finder.ts";
+import { dependentOn, findCut, namedCut } from "./cut-finder.ts";
 
 export interface OnnxBaseOptions {
   /** The side of the pictures, where it is not the model's own. */
@@ -133,7 +133,7 @@ function withSize(
     layout === "channels_first" ? [batch, 3, height, width] : [batch, height, width, 3];
   const infer = (from: Graph, batch: Dimension) => inferShapes(from, { inputs: { [value.name]: shapeFor(batch) } });
   const batch = value.shape?.[0];
-  const flexible = typeof batch === "number" ? withOpenBatch(graph, batch) : graph;
+  const flexible = typeof batch === "number" ? withOpenBatch(graph, value, batch) : graph;
   try {
     infer(flexible, typeof batch === "number" ? batch : 1);
   } catch (cause) {
@@ -167,25 +167,50 @@ function fixedBatch(value: Value, cause: unknown): GraftError {
   });
 }
 
-/** Reshapes that were exported with the batch as a number copy it from what they reshape instead. */
-function withOpenBatch(graph: Graph, batch: number): Graph {
+/**
+ * What an export wrote for a batch of a fixed number, for any: reshapes copy the batch from what they reshape; constants
+ * that are joined to each picture's own, such as a class token, are repeated.
+ */
+function withOpenBatch(graph: Graph, picture: Value, batch: number): Graph {
   const typed = foldConstants(inferShapes(graph));
+  const input = typed.inputs.find(({ name }) => name === picture.name) ?? picture;
+  const dependent = dependentOn(typed, input);
   const build = newBuilder({ ...typed, nodes: [] });
   build.reserve(typed.nodes.flatMap((node) => definitionsOf(node).map(({ name }) => name)));
+  const isOfBatch = (value: Value | undefined) => value?.shape?.[0] === batch;
   for (const node of typed.nodes) {
     const [data, target] = node.inputs;
     const sizes = target && typed.initializers.get(target);
-    const isFixed =
-      node.kind === "operator" && node.operator === "Reshape" && data?.shape?.[0] === batch && sizes !== undefined;
-    const [first, ...rest] = isFixed ? numbersOf(sizes) : [];
-    if (!isFixed || first !== batch || rest.includes(0)) {
-      build.adopt(node);
-      continue;
+    if (
+      node.kind === "operator" &&
+      node.operator === "Reshape" &&
+      data !== undefined &&
+      sizes !== undefined &&
+      isOfBatch(data)
+    ) {
+      const [first, ...rest] = numbersOf(sizes);
+      if (first === batch && !rest.includes(0)) {
+        const open = build.constant(int64Vector([0, ...rest]), `${node.outputs[0]?.name ?? "reshape"}/shape`);
+        build.adopt({ ...node, inputs: [data, open], attributes: { ...node.attributes, allowzero: false } });
+        continue;
+      }
     }
-    const open = build.constant(int64Vector([0, ...rest]), `${node.outputs[0]?.name ?? "reshape"}/shape`);
-    build.adopt({ ...node, inputs: [data, open], attributes: { ...node.attributes, allowzero: false } } as typeof node);
+    const own = node.inputs.find((value) => value !== undefined && dependent.has(value));
+    if (node.kind === "operator" && node.operator === "Concat" && node.attributes.axis !== 0 && batch === 1 && own) {
+      const inputs = node.inputs.map((value) =>
+        value !== undefined && !dependent.has(value) && isOfBatch(value) ? repeated(build, value, own) : value,
+      );
+      build.adopt({ ...node, inputs });
+    } else build.adopt(node);
   }
   return build.graph(typed.outputs);
+}
+
+/** A constant `[1, …]` once for each picture of `like`. */
+function repeated(build: Builder, value: Value, like: Value): Value {
+  const rest = (value.shape ?? []).slice(1).map(() => 1);
+  const count = build.apply("Shape", [like], { start: 0, end: 1 });
+  return build.expand(value, build.concat([count, build.ints(rest)], 0));
 }
 
 /**

@@ -92,7 +92,12 @@ async function fromName(name: string, query: URLSearchParams, options: LoadBaseO
   const side = options.imageSize ?? family.defaultSize;
   const size = publishedSize(family, [side, side]);
   const cached = await cachedWeights(family, alpha, size);
-  if (cached !== undefined) return await fromKeras(cached, options, family.license);
+  if (cached !== undefined) {
+    const base = await fromKeras(cached, options, family.license);
+    if (basename(cached).includes(`_${size}`)) return base;
+    const remark = `Its weights are those for ${family.defaultSize} pixels: those for ${size} are not on this machine.`;
+    return { ...base, remarks: [...base.remarks, remark] };
+  }
   const file = family.weightsFile(alpha, size, false);
   const path = join(kerasModels(), file);
   await download(family.weightsAddress + file, path, options);
