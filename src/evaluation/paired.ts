@@ -18,6 +18,7 @@ export interface PairedComparison {
   readonly difference: number;
   /** 95 %, of the difference. */
   readonly interval: Interval;
+  readonly alternative: Alternative;
   /** How often chance alone would part them so far. */
   readonly pValue: number;
   readonly better: Better;
@@ -60,6 +61,7 @@ export function comparePaired(
     onlyB,
     difference,
     interval: bonettPrice(onlyA, onlyB, n),
+    alternative,
     pValue,
     better: betterOf(difference, pValue, level),
   };
@@ -71,6 +73,7 @@ export interface PairedLossComparison {
   readonly difference: number;
   /** 95 %, of the difference: a percentile bootstrap. */
   readonly interval: Interval;
+  readonly alternative: Alternative;
   /** How often chance alone would part them so far: a sign-flip permutation test. */
   readonly pValue: number;
   readonly better: Better;
@@ -104,7 +107,7 @@ export function pairedLogLoss(
 ): PairedLossComparison {
   const n = lossesA.length;
   checkPairs(n, lossesB.length);
-  if (n === 0) return { n, difference: 0, interval: [0, 0], pValue: 1, better: "neither" };
+  if (n === 0) return { n, difference: 0, interval: [0, 0], alternative, pValue: 1, better: "neither" };
   const differences = Float64Array.from({ length: n }, (_, index) => (lossesA[index] ?? 0) - (lossesB[index] ?? 0));
   if (!differences.every(Number.isFinite)) throw new GraftError("usage", "a loss is not finite");
   const rounds = resamples ?? Math.min(10_000, Math.max(1_000, Math.round(draws / n)));
@@ -132,6 +135,7 @@ export function pairedLogLoss(
     n,
     difference,
     interval: [quantile(means, 0.025), quantile(means, 0.975)],
+    alternative,
     pValue,
     better: betterOf(difference, pValue, level),
   };

@@ -67,7 +67,7 @@ export interface ReportCandidate {
 }
 
 export interface ReportDecision {
-  /** In a sentence: what was kept and why; or why nothing else was tried. */
+  /** In a clause: why what was kept was; or, without `answers`, why fine-tuning was not tried. */
   readonly reason: string;
   /** Frozen (a) against fine-tuned (b): which photos each is right about. */
   readonly answers?: PairedComparison | undefined;

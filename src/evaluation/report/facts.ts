@@ -1,6 +1,6 @@
 /** @file What it was made from and how: what was tried, the photos, the base, what stayed frozen, time and memory. */
-import type { PairedComparison, PairedLossComparison } from "../paired.ts";
-import type { ReportBase, ReportData, ReportFrozen, ReportPhotos } from "../report-data.ts";
+import type { Alternative, PairedComparison, PairedLossComparison } from "../paired.ts";
+import type { ReportBase, ReportData, ReportDecision, ReportFrozen, ReportPhotos } from "../report-data.ts";
 import { bytes, count, counted, decimal, duration, percent, percentRange, points, pValueText } from "../words.ts";
 import { type Content, facts, folded, html, listedName, named, type Section, section, table } from "./html.ts";
 
@@ -20,23 +20,34 @@ export function triedSection({ tried, decision }: ReportData): Section | undefin
       table("What was tried", ["model", "accuracy", "95 % interval", "log loss", "photos"], rows, {
         className: "numbers",
       }),
-    decision !== undefined && html`<p>${decision.reason}</p>`,
+    decision !== undefined && html`<p>${decisionText(decision, tried)}</p>`,
     decision?.answers !== undefined && html`<p class="quiet">${answersText(decision.answers)}</p>`,
     decision?.losses !== undefined && html`<p class="quiet">${lossesText(decision.losses)}</p>`,
   );
 }
 
-function answersText({ n, onlyA, onlyB, difference, interval, pValue }: PairedComparison): string {
-  const [low, high] = interval;
-  return `On the ${counted(n, "photo")} it was decided by, only the fine-tuned model is right about ${count(onlyB)} and only the frozen one about ${count(onlyA)}: ${points(difference)} (95 % interval ${points(low)} to ${points(high)}), ${pValueText(pValue)} by McNemar’s exact test.`;
+function decisionText({ reason, answers }: ReportDecision, tried: ReportData["tried"]): string {
+  const end = reason.endsWith(".") ? "" : ".";
+  if (answers === undefined) return `Fine-tuning was not tried: ${reason}${end}`;
+  const kept = tried?.find(({ isKept }) => isKept)?.name;
+  return `${kept === undefined ? "Decided" : `The ${kept} was kept`}: ${reason}${end}`;
 }
 
-function lossesText({ difference, interval, pValue, n }: PairedLossComparison): string {
+function answersText({ n, onlyA, onlyB, difference, interval, pValue, alternative }: PairedComparison): string {
+  const [low, high] = interval;
+  return `On the ${counted(n, "photo")} it was decided by, only the fine-tuned model is right about ${count(onlyB)} and only the frozen one about ${count(onlyA)}: ${points(difference)} (95 % interval ${points(low)} to ${points(high)}), ${pValueText(pValue)}${sidesText(alternative)} by McNemar’s exact test.`;
+}
+
+function sidesText(alternative: Alternative): string {
+  return alternative === "two-sided" ? "" : " (one-sided)";
+}
+
+function lossesText({ difference, interval, pValue, n, alternative }: PairedLossComparison): string {
   const [low, high] = interval;
   const [change, by] = difference >= 0 ? ["lowers", difference] : ["raises", -difference];
   const bounds = difference >= 0 ? [low, high] : [-high, -low];
   const [from, to] = bounds.map((bound) => decimal(bound).replace("-", "−"));
-  return `Fine-tuning ${change} the mean log loss of ${counted(n, "photo")} by ${decimal(by)} (95 % interval ${from} to ${to}), ${pValueText(pValue)} by a permutation test.`;
+  return `Fine-tuning ${change} the mean log loss of ${counted(n, "photo")} by ${decimal(by)} (95 % interval ${from} to ${to}), ${pValueText(pValue)}${sidesText(alternative)} by a permutation test.`;
 }
 
 /** Of how many classes the counts stand on the page; those of more are folded. */

@@ -2,7 +2,7 @@
 import type { ReliabilityBin } from "../calibration.ts";
 import type { Evaluation } from "../evaluate.ts";
 import { wilsonInterval } from "../interval.ts";
-import type { ReportCalibration } from "../report-data.ts";
+import type { ReportCalibration, ReportData } from "../report-data.ts";
 import { count, counted, decimal, percent, percentOrDash, percentRange } from "../words.ts";
 import { type Content, chart, facts, folded, html, type Section, section, table } from "./html.ts";
 import { linear } from "./scale.ts";
@@ -11,13 +11,19 @@ const [width, height] = [460, 438];
 const area = { left: 52, right: 440, top: 12, bottom: 320 };
 const strip = { top: 364, bottom: 404 };
 
-export function reliabilitySection(evaluation: Evaluation, calibration: ReportCalibration | undefined): Section {
+type Judged = NonNullable<ReportData["final"]>;
+
+export function reliabilitySection(
+  { evaluation, judgedBy }: Judged,
+  calibration: ReportCalibration | undefined,
+): Section {
   const { before, after, temperature } = evaluation.calibration;
   const isChanged = temperature !== 1;
+  const isFlattered = judgedBy !== "test" && calibration !== undefined;
   return section(
     "calibration",
     "Can its probabilities be believed?",
-    html`<p>If it says 80 %, it should be right four times in five. ${verdict(evaluation)}</p>`,
+    html`<p>If it says 80 %, it should be right four times in five. ${verdict(evaluation)}${isFlattered && " The temperature and the threshold were chosen by these same photos: on new ones both may do a little worse."}</p>`,
     html`<div class="beside"><figure>${diagram(before.bins, after.bins, isChanged, evaluation)}</figure><div>${legend(isChanged)}${facts(
       [
         [

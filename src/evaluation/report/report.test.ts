@@ -3,7 +3,6 @@ import { describe, expect, it } from "vitest";
 import { evaluateClassifier } from "../evaluate.ts";
 import { type ReportData, reportSchema } from "../report-data.ts";
 import { renderReport } from "./report.ts";
-import { style } from "./style.ts";
 
 /** The smallest JPEG that its beginning tells: enough to be shown as one. */
 const jpeg = Uint8Array.of(0xff, 0xd8, 0xff, 0xe0, 0, 16);
@@ -37,8 +36,24 @@ function whole(classes: number, text: (what: string) => string): ReportData {
     ],
     decision: {
       reason: text("why"),
-      answers: { n, onlyA: 1, onlyB: 7, difference: 0.1, interval: [0.01, 0.2], pValue: 0.07, better: "neither" },
-      losses: { n, difference: -0.02, interval: [-0.05, 0.01], pValue: 0.4, better: "neither" },
+      answers: {
+        n,
+        onlyA: 1,
+        onlyB: 7,
+        difference: 0.1,
+        interval: [0.01, 0.2],
+        alternative: "two-sided",
+        pValue: 0.07,
+        better: "neither",
+      },
+      losses: {
+        n,
+        difference: -0.02,
+        interval: [-0.05, 0.01],
+        alternative: "b-is-better",
+        pValue: 0.4,
+        better: "neither",
+      },
     },
     curves: {
       stages: [
@@ -205,6 +220,24 @@ describe("the report", () => {
     expect(of("cross-validation")).toContain("too few photos to hold any back");
   });
 
+  it("says where probabilities were tuned on the photos they are judged by", () => {
+    const data = whole(3, (what) => what);
+    const { final } = data;
+    if (final === undefined) throw new Error("a whole report has a figure");
+    const warning = "chosen by these same photos";
+    expect(renderReport(data).includes(warning)).toBe(false);
+    expect(renderReport({ ...data, final: { ...final, judgedBy: "cross-validation" } }).includes(warning)).toBe(true);
+  });
+
+  it("says what was decided, or that nothing was", () => {
+    const { tried, decision } = whole(2, (what) => what);
+    expect(renderReport({ ...minimal, tried, decision })).toContain("<p>The frozen was kept: why.</p>");
+    const reason = "it was not asked for";
+    expect(renderReport({ ...minimal, decision: { reason } })).toContain(
+      "<p>Fine-tuning was not tried: it was not asked for.</p>",
+    );
+  });
+
   it("sounds the alarm where what was frozen has changed", () => {
     const { frozen = { tensors: 0, before: "", after: "" } } = whole(2, (what) => what);
     const same = renderReport({ ...minimal, frozen });
@@ -258,51 +291,3 @@ describe("the report", () => {
     expect(page).toContain('InferenceSession("it\'s \\"mine\\".onnx")');
   });
 });
-
-describe("the report's colours", () => {
-  const [light = "", dark = ""] = [...style.matchAll(/:root \{([^}]*--paper[^}]*--ink[^}]*)\}/g)].map(
-    (match) => match[1] ?? "",
-  );
-  const read = (theme: string) =>
-    new Map([...theme.matchAll(/--([\w-]+): ([^;]+);/g)].map((match) => [match[1] ?? "", channels(match[2] ?? "")]));
-  const themes = [
-    ["light", read(light), style.slice(0, style.lastIndexOf("@media screen"))],
-    ["dark", read(dark), style.slice(style.lastIndexOf("@media screen"))],
-  ] as const;
-
-  it.each(themes)("can be read on %s: every text and every cell of the confusion matrix", (_, colours, rules) => {
-    const colour = (name: string) => colours.get(name) ?? [0, 0, 0];
-    for (const text of ["ink", "quiet", "link", "wrong-text", "alarm"]) {
-      expect([text, contrast(colour(text), colour("paper")) >= 4.5]).toEqual([text, true]);
-      expect([text, contrast(colour(text), colour("faint")) >= 4.5]).toEqual([text, true]);
-    }
-    const cells = [
-      ...rules.matchAll(
-        /\.cell\.(right|wrong)\.level-\d+ \{ background: rgb\(var\(--\w+\) \/ ([\d.]+)\); color: var\(--(\w+)\)/g,
-      ),
-    ];
-    expect(cells.length).toBe(20);
-    for (const [rule, kind = "", alpha = "", ink = ""] of cells) {
-      const [over, under] = [colour(kind), colour("paper")];
-      const mixed = over.map((value, index) => value * Number(alpha) + (under[index] ?? 0) * (1 - Number(alpha)));
-      expect([rule, contrast(colour(ink), mixed) >= 4.5]).toEqual([rule, true]);
-    }
-  });
-});
-
-function channels(text: string): number[] {
-  if (!text.startsWith("#")) return text.split(" ").map(Number);
-  return [1, 3, 5].map((at) => Number.parseInt(text.slice(at, at + 2), 16));
-}
-
-/** WCAG 2's contrast of two sRGB colours, 1 to 21. */
-function contrast(a: readonly number[], b: readonly number[]): number {
-  const luminance = (colour: readonly number[]) => {
-    const [red = 0, green = 0, blue = 0] = colour.map((value) =>
-      value / 255 <= 0.04045 ? value / 255 / 12.92 : ((value / 255 + 0.055) / 1.055) ** 2.4,
-    );
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
-  };
-  const [light = 0, dark = 0] = [luminance(a), luminance(b)].sort((x, y) => y - x);
-  return (light + 0.05) / (dark + 0.05);
-}

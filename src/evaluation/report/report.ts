@@ -27,7 +27,7 @@ export function renderReport(data: ReportData): string {
     curvesSection(data.curves),
     evaluation && classesSection(evaluation),
     evaluation && confusionSection(evaluation),
-    evaluation && reliabilitySection(evaluation, data.calibration),
+    final && reliabilitySection(final, data.calibration),
     mistakesSection(data.mistakes ?? evaluation?.topMistakes, evaluation && evaluation.n - evaluation.correct),
     doubtfulSection(data.doubtful, data.doubtfulCount),
     photosSection(data.photos, data.classNames),

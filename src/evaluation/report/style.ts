@@ -102,7 +102,7 @@ tbody th { font-weight: 500; max-width: 26rem; min-width: 8rem; }
 .no-picture { display: grid; place-items: center; color: var(--quiet); font-size: 0.85rem; }
 .gallery figcaption { font-size: 0.86rem; line-height: 1.4; margin-top: 0.4rem; }
 .gallery .number { color: var(--quiet); font-variant-numeric: tabular-nums; white-space: nowrap; }
-.gallery .file { display: block; color: var(--quiet); font-size: 0.8rem; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+.gallery .file { color: var(--quiet); font-size: 0.8rem; overflow: hidden; display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 2; line-height: 1.3; margin-top: 0.15rem; }
 strong.wrong { color: var(--wrong-text); }
 .facts { margin: 0.8rem 0; display: grid; gap: 0.35rem 0; }
 .facts div { display: grid; grid-template-columns: minmax(8rem, 15rem) minmax(0, 1fr); gap: 0 1rem; }
