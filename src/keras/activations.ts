@@ -5,7 +5,25 @@ import { GraftError } from "../tensor/index.ts";
 /** `channels` is the axis of the channels in the graph: 1 for maps, the last one otherwise. */
 type Activation = (build: Builder, x: Value, channels: number) => Value;
 
-const activations = {
+/** What `activation` options take. */
+export type ActivationName =
+  | "linear"
+  | "relu"
+  | "relu6"
+  | "leaky_relu"
+  | "elu"
+  | "selu"
+  | "gelu"
+  | "silu"
+  | "swish"
+  | "softplus"
+  | "sigmoid"
+  | "hard_sigmoid"
+  | "tanh"
+  | "softmax"
+  | "exponential";
+
+const activations: Readonly<Record<ActivationName, Activation>> = {
   linear: (_build, x) => x,
   relu: (build, x) => build.apply("Relu", [x]),
   relu6: (build, x) => build.apply("Clip", [x, build.scalar(0, x), build.scalar(6, x)]),
@@ -21,10 +39,7 @@ const activations = {
   tanh: (build, x) => build.apply("Tanh", [x]),
   softmax: (build, x, axis) => build.apply("Softmax", [x], { axis }),
   exponential: (build, x) => build.exp(x),
-} satisfies Record<string, Activation>;
-
-/** What `activation` options take. */
-export type ActivationName = keyof typeof activations;
+};
 
 /** Throws GraftError `usage`, with the names there are, for one that there is not. */
 export function checkActivation(name: string): asserts name is ActivationName {

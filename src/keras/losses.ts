@@ -12,22 +12,22 @@ import {
   softmaxCrossEntropy,
 } from "../training/index.ts";
 
-const losses = {
+export type LossName = "binaryCrossentropy" | "sparseCategoricalCrossentropy" | "meanSquaredError";
+export type OptimizerName = "adam" | "adamW" | "rmsprop" | "sgd";
+
+const losses: Readonly<Record<LossName, () => Loss>> = {
   binaryCrossentropy: () => sigmoidCrossEntropy(),
   sparseCategoricalCrossentropy: () => softmaxCrossEntropy(),
   meanSquaredError: () => meanSquaredError(),
-} satisfies Record<string, () => Loss>;
+};
 
 /** With the learning rate that Keras gives each where none is said. */
-const optimizers = {
+const optimizers: Readonly<Record<OptimizerName, { readonly make: () => Optimizer; readonly rate: number }>> = {
   adam: { make: () => adam(), rate: 0.001 },
   adamW: { make: () => adamW(), rate: 0.001 },
   rmsprop: { make: () => rmsprop(), rate: 0.001 },
   sgd: { make: () => sgd(), rate: 0.01 },
-} satisfies Record<string, { make: () => Optimizer; rate: number }>;
-
-export type LossName = keyof typeof losses;
-export type OptimizerName = keyof typeof optimizers;
+};
 
 /**
  * The loss of that name. By default sigmoid cross-entropy for one output, softmax cross-entropy for several.
