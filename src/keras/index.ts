@@ -10,7 +10,7 @@ export type {
   InputLayerOptions,
   RescalingOptions,
 } from "./core-layers.ts";
-export { type Engine, installEngine } from "./engine.ts";
+export { installEngine } from "./engine.ts";
 export type { History, ModelFitOptions } from "./fitting.ts";
 export type { Initializer } from "./initializers.ts";
 export type { Layer, LayerCall, LayerOptions } from "./layer.ts";

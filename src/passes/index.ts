@@ -1,5 +1,4 @@
 /** @file The passes room: graph to graph, each named after what it does. */
-export { attachHead, type HeadOptions } from "./attachHead.ts";
 export { foldBatchNorm, unfoldBatchNorm } from "./batchNorm.ts";
 export { cutAfter, cutBefore } from "./cut.ts";
 export { foldConstants } from "./fold.ts";

@@ -4,6 +4,7 @@ import { inferShapes } from "../shapes/index.ts";
 import { foldBatchNorm } from "./batchNorm.ts";
 import type { DepthwiseForm, DepthwiseGeometry } from "./depthwise.ts";
 import { foldConstants } from "./fold.ts";
+import { foldPadding } from "./foldPadding.ts";
 import { stackBatch } from "./stackBatch.ts";
 
 export interface LoweringOptions {
@@ -32,7 +33,7 @@ export function lowerForTraining(graph: Graph, { trainable, updated = [], batch 
   );
   const fixed = inferShapes(graph, { inputs });
   const keep = [...trainable, ...updated].map((name) => findValue(fixed, name));
-  const folded = inferShapes(foldBatchNorm(foldConstants(fixed, { keep })));
+  const folded = inferShapes(foldBatchNorm(foldPadding(foldConstants(fixed, { keep }))));
   const trained = trainable.map((name) => findValue(folded, name));
   return stackBatch(folded, { trained, depthwise: depthwiseForm });
 }

@@ -4,7 +4,6 @@ import { inferShapes, newBuilder } from "../shapes/index.ts";
 import { float32, type Tensor, tensorOf } from "../tensor/index.ts";
 import { deviation, randomNumbers, randomTensor, runGraph } from "../testing/index.ts";
 import {
-  attachHead,
   cutAfter,
   cutBefore,
   foldBatchNorm,
@@ -130,15 +129,6 @@ describe("cutting", () => {
   it("refuses a cut that a path goes around", () => {
     const around = graphOf((b, x) => [b.add(x, b.apply("Exp", [x], {}, "inner"))]);
     expect(() => cutBefore(around, [findValue(around, "inner")])).toThrow(/a path from input "x" around it/);
-  });
-
-  it("attaches a head whose first weights are the same for the same seed", () => {
-    const head = (seed: number) => attachHead(graph, findValue(graph, "features"), { classes: 5, name: "head", seed });
-    const kernelOf = (each: Graph) => each.initializers.get(findValue(each, "head/kernel"));
-    expect(kernelOf(head(1))).toEqual(kernelOf(head(1)));
-    expect(kernelOf(head(1))).not.toEqual(kernelOf(head(2)));
-    expect(printGraph(head(1))).toContain("head: float32[N, 5] = Gemm(features, head/kernel, head/bias)");
-    expect(Math.max(...((kernelOf(head(1))?.data ?? []) as Float32Array).map(Math.abs))).toBeLessThan(Math.sqrt(6 / 8));
   });
 });
 

@@ -31,7 +31,7 @@ export {
   type TrainingProblem,
 } from "./fit.ts";
 export { frozenDigest } from "./frozenDigest.ts";
-export { Judge, type Validation } from "./judge.ts";
+export { Judge } from "./judge.ts";
 export { type CrossValidation, fitLinearHead, type LinearHead, type LinearHeadOptions } from "./linearHead.ts";
 export {
   type CandidateResult,
