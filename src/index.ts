@@ -161,6 +161,7 @@ export {
   type ValueRange,
   valueRanges,
   withProbabilities,
+  withTwoViews,
   withWeights,
   writeArtifact,
 } from "./model/index.ts";

@@ -36,3 +36,4 @@ export {
   type ValueDescription,
 } from "./describe.ts";
 export { modelWithGradients } from "./gradients.ts";
+export { withTwoViews } from "./twoViews.ts";

@@ -78,7 +78,7 @@ const [spanWithoutRuntime, spanWithRuntime] = [1500, 150];
 /** From so many logits on, cross-validation makes do with fewer folds and candidates: that costs no accuracy there. */
 const largeProblem = 50_000;
 /** Cross-validation only compares: it need not be solved as exactly as the result. */
-const [tolerance, comparingTolerance] = [1e-6, 1e-3];
+const [tolerance, largeTolerance, comparingTolerance] = [1e-6, 1e-4, 1e-3];
 
 /**
  * Fits softmax regression with an L2 penalty, λ chosen by the log loss of stratified cross-validation. The same input
@@ -112,7 +112,7 @@ export async function fitLinearHead(options: LinearHeadOptions): Promise<LinearH
     const regularization = best?.regularization ?? unmeasuredRegularization;
     const solution = new Float64Array((space.products.width + 1) * classes);
     const whole = { weights: normalised(weights, () => true), regularization, solution };
-    await solve({ ...problem, problems: [whole], tolerance });
+    await solve({ ...problem, problems: [whole], tolerance: isLarge ? largeTolerance : tolerance });
     const final = await logitsOf(space.products, classes, [solution]);
     return {
       ...unscaled(space.restore(solution.subarray(0, -classes), classes), solution.subarray(-classes), scaling),
