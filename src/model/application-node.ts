@@ -39,8 +39,10 @@ export async function loadApplication(name: string, options: ApplicationOptions 
   const { alpha, size, checked } = publishedOptions(family, options);
   const file = family.weightsFile(alpha, size, options.includeTop ?? true);
   const path = join(kerasModels(), file);
-  if (!(await exists(path))) await download(family.weightsAddress + file, path, options);
-  return await fromFile(family, checked, path, family.license);
+  // Weights of another size that are here come before a download: they fit, and most machines that lack one lack a network.
+  const cached = await cachedWeights(family, alpha, size, options.includeTop ?? true);
+  if (cached === undefined) await download(family.weightsAddress + file, path, options);
+  return await fromFile(family, checked, cached ?? path, family.license);
 }
 
 /** The family of that name, whatever its case. Throws GraftError `usage`. */
@@ -52,11 +54,16 @@ export function familyNamed(name: string): Family {
   });
 }
 
-/** A file that is already in Keras's folder and whose weights serve; the best first. */
-export async function cachedWeights(family: Family, alpha: number, size: number): Promise<string | undefined> {
+/** A file that is already in Keras's folder and whose weights serve: those of the size first, then the default's. */
+export async function cachedWeights(
+  family: Family,
+  alpha: number,
+  size: number,
+  includeTop = false,
+): Promise<string | undefined> {
   const sizes = [...new Set([publishedSize(family, [size, size]), family.defaultSize])];
-  const candidates = [false, true].flatMap((includeTop) =>
-    sizes.map((each) => family.weightsFile(alpha, each, includeTop)),
+  const candidates = (includeTop ? [true] : [false, true]).flatMap((top) =>
+    sizes.map((each) => family.weightsFile(alpha, each, top)),
   );
   for (const file of candidates) {
     const path = join(kerasModels(), file);
