@@ -53,6 +53,8 @@ export async function defaultBase({ imageSize }: { readonly imageSize?: number }
 }
 
 const pocketName = "pocket";
+/** What models/pocket.md says of what it learnt from. */
+const pocketLicense = "Apache-2.0; distilled on pictures of ImageNet subsets, whose terms are for research";
 /** The figures of models/pocket.md. */
 const pocketRemarks = [
   "pocket is a small base that needs no download, for first looks and simple pictures; on cats and dogs it is right on 0.830 where MobileNetV2 is on 0.977, on 30 kinds of Caltech-101 on 0.661 instead of 0.953.",
@@ -164,7 +166,7 @@ async function fromOnnx(path: string, options: LoadBaseOptions): Promise<Base> {
       name: pocketName,
       recipe: { ...size, method: "bilinear", aspect: "stretch" },
       range: signedRange,
-      provenance: { ...provenance, source: "pocket.onnx", license: "Apache-2.0" },
+      provenance: { ...provenance, source: "pocket.onnx", license: pocketLicense },
       remarks: pocketRemarks,
     };
   }
