@@ -150,6 +150,29 @@ describe("a base in a model", () => {
   });
 });
 
+describe("a base that takes channels last", () => {
+  it("gets them last, and its map goes on with them first", async () => {
+    const b = newBuilder();
+    const x = b.input("input", "float32", ["N", 4, 4, 3]);
+    const doubled = b.apply("Mul", [x, b.constant(float32([3], Float32Array.of(1, 2, 3)))], {}, "map");
+    const model = sequential([
+      new BaseModel({
+        ...{ graph: b.graph([doubled]), layers: [], name: "last", layout: "channels_last" as const, features: 3 },
+        ...{ range: undefined, remarks: [], provenance: { source: "test", digest: "0", license: undefined } },
+        recipe: { height: 4, width: 4, method: "antialias" as const, aspect: "crop" as const },
+      }),
+      layers.globalAveragePooling2d(),
+    ]);
+    expect(model.summary({ print: false })).toContain("(None, 4, 4, 3)");
+    expect(model.recipe).toEqual({ height: 4, width: 4, method: "antialias", aspect: "crop" });
+    const [row] = await model.predict(pixels.slice(0, 48));
+    [1, 2, 3].forEach((factor, channel) => {
+      const values = [...pixels.slice(0, 48)].filter((_, at) => at % 3 === channel);
+      expect(row?.[channel]).toBeCloseTo((factor * values.reduce((sum, value) => sum + value, 0)) / 16, 3);
+    });
+  });
+});
+
 describe("attachHead", () => {
   it("gives logits of pixels: range, base in inference mode, pooling, dropout, two layers", async () => {
     const base = new BaseModel(smallBase(), { range });
