@@ -35,6 +35,11 @@ program
   .option("--range <name>", "the values an .onnx file was trained on (default: what it says, else measured)")
   .option("--fine-tune <depth>", "auto, none, or how many of the last stages of the base (default: auto)", depth)
   .option("--epochs <count>", "how often fine-tuning goes over the photos (default: by their number)", wholeNumber(1))
+  .option(
+    "--views <count>",
+    "looks at each picture: 2, the whole and its middle (better), or 1 (faster)",
+    wholeNumber(1, 2),
+  )
   .option("--minutes <time>", "how long it may all take", positive)
   .option("--group <pattern>", "what belongs together, by a pattern on the path: stays on one side of every split")
   .option(

@@ -1,5 +1,5 @@
 /** @file A dry run: how long training would take on this machine, and how much memory and disk, from one batch. */
-import { headlessGraph } from "../model/index.ts";
+import { type Base, headlessGraph, withTwoViews } from "../model/index.ts";
 import { onnxModelOf, writeModel } from "../onnx/index.ts";
 import { nodeRuntime } from "../runtime/onnxruntime-node.ts";
 import { elementCount } from "../tensor/index.ts";
@@ -36,16 +36,18 @@ export async function dryRun(asked: TrainSettings, hooks: TrainHooks = {}): Prom
   const { settings, base } = await resolveSettings(asked, hooks);
   const lookFrom = performance.now();
   const photos = await readPhotos(settings, hooks);
-  const looking = (performance.now() - lookFrom) / 1000;
+  const lookedSeconds = (performance.now() - lookFrom) / 1000;
   try {
     const { train, validation, test, classNames } = photos;
     const runtime = await nodeRuntime(hooks.threads === undefined ? {} : { threads: hooks.threads });
+    const looking = settings.views === 1 ? (each: Base) => each : withTwoViews;
     const range = base.range ?? { name: "any", channels: "rgb", scale: [1, 1, 1], offset: [0, 0, 0] };
-    const graph = headlessGraph({ ...base, range });
+    const looked = looking({ ...base, range });
+    const graph = headlessGraph(looked);
     const executable = await runtime.compile(writeModel(onnxModelOf(graph)));
     const views = Array.from({ length: timed }, (_, index) => ({ index: index % train.labels.length }));
-    const { height, width } = base.recipe;
-    const read = async () => await train.read(views, base.recipe);
+    const { height, width } = looked.recipe;
+    const read = async () => await train.read(views, looked.recipe);
     const run = async (data: Uint8Array) =>
       await executable.run({ image: { dtype: "uint8", shape: [timed, height, width, 3], data } });
     // The first time loads threads and code.
@@ -64,7 +66,7 @@ export async function dryRun(asked: TrainSettings, hooks: TrainHooks = {}): Prom
     const weights = [...base.graph.initializers.values()].reduce((sum, { shape }) => sum + 4 * elementCount(shape), 0);
     const featureBytes = total * base.features * 4;
     const stages = [
-      { stage: "looking through the photos", seconds: looking },
+      { stage: "looking through the photos", seconds: lookedSeconds },
       { stage: "features", seconds: total * perPhoto },
       { stage: "head", seconds: 0.3 + (total * base.features * classNames.length * 2e3) / 2e9 },
       ...(isTuned

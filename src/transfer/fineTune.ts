@@ -9,8 +9,14 @@ import {
   type PairedLossComparison,
   pairedLogLoss,
 } from "../evaluation/index.ts";
-import type { Graph } from "../graph/index.ts";
-import { type Base, type ClassifierHead, type FineTuningPoint, fineTuningPoints, logitsGraph } from "../model/index.ts";
+import {
+  type Base,
+  type ClassifierHead,
+  type FineTuningPoint,
+  fineTuningPoints,
+  logitsGraph,
+  withWeights,
+} from "../model/index.ts";
 import { elementCount, GraftError, type NumericTensor } from "../tensor/index.ts";
 import {
   adam,
@@ -56,6 +62,8 @@ export interface FineTuned {
 
 export interface FineTuneInputs {
   readonly base: Base;
+  /** How the finished model looks at pictures: training looks at each once, as a whole. */
+  readonly looking: (base: Base) => Base;
   /** The head to begin with: fitted on the training photos only. */
   readonly start: ClassifierHead;
   /** Of the frozen model on the photos set apart. */
@@ -83,7 +91,7 @@ const largestMap = 2 ** 18;
  * @throws GraftError as `fit`
  */
 export async function fineTune(inputs: FineTuneInputs): Promise<FineTuned | undefined> {
-  const { base, start, frozenLogits, parts, options, platform } = inputs;
+  const { base, looking, start, frozenLogits, parts, options, platform } = inputs;
   const { runtime, features: store, signal, progress } = platform;
   const points = tunedPoints(base, options.fineTune ?? "auto");
   const [deepest] = points;
@@ -112,7 +120,7 @@ export async function fineTune(inputs: FineTuneInputs): Promise<FineTuned | unde
       validationData: parts.validation,
       classWeights: options.classWeights,
       callbacks: [
-        earlyStopping({ monitor: "valLoss", patience: 2, restoreBestWeights: true }),
+        earlyStopping({ monitor: "valLoss", patience: 1, restoreBestWeights: true }),
         best,
         logged(platform),
         inTime(platform, options.secondsLeft),
@@ -133,15 +141,18 @@ export async function fineTune(inputs: FineTuneInputs): Promise<FineTuned | unde
     throw error;
   });
   if (result === undefined) return undefined;
-  const logits = async (data: Dataset) => await logitsBy(result.graph, base, data, platform);
-  const validationLogits = await logits(parts.validation);
-  const testLogits = await logits(parts.test);
+  const names = new Set(headWeights);
+  const weights = new Map([...result.weights].filter(([name]) => !names.has(name)));
   const { labels, classNames } = parts.validation;
   const classes = classNames.length;
-  const names = new Set(headWeights);
+  const head = headIn(result.weights, headWeights, base.features, classes);
+  const finished = looking({ ...base, graph: withWeights(base.graph, weights) });
+  const logits = async (data: Dataset) => await logitsBy(finished, head, data, platform);
+  const validationLogits = await logits(parts.validation);
+  const testLogits = await logits(parts.test);
   return {
-    weights: new Map([...result.weights].filter(([name]) => !names.has(name))),
-    head: headIn(result.weights, headWeights, base.features, classes),
+    weights,
+    head,
     description: describePoint(deepest, points.length),
     trained: deepest.trainable,
     history: result.history,
@@ -226,10 +237,15 @@ function inTime({ decide }: TransferPlatform, secondsLeft: (() => number) | unde
   };
 }
 
-async function logitsBy(graph: Graph, base: Base, data: Dataset, platform: TransferPlatform): Promise<Float32Array> {
+async function logitsBy(
+  base: Base,
+  head: ClassifierHead,
+  data: Dataset,
+  platform: TransferPlatform,
+): Promise<Float32Array> {
   const { runtime, signal, progress } = platform;
   const table = await extractFeatures({
-    graph,
+    graph: logitsGraph(base, head).graph,
     data,
     recipe: base.recipe,
     runtime,

@@ -64,5 +64,5 @@ function median(values: readonly number[]): number {
 
 /** How often fine-tuning goes over so many photos: enough steps for few, not too long for many. */
 export function defaultEpochs(photos: number): number {
-  return Math.min(12, Math.max(2, Math.round(6000 / Math.max(photos, 1))));
+  return Math.min(12, Math.max(2, Math.round(3000 / Math.max(photos, 1))));
 }

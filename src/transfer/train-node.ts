@@ -43,6 +43,8 @@ export interface TrainSettings {
   /** Stop at the first photo that would be skipped. */
   readonly strict?: boolean | undefined;
   readonly classWeights?: "balanced" | undefined;
+  /** How often each picture is looked at: see `TransferOptions`. Default: 2. */
+  readonly views?: 1 | 2 | undefined;
   /** How much is held back for the final figure, where the folder holds nothing back. Default: by the number of photos. */
   readonly testFraction?: number | undefined;
 }
@@ -257,7 +259,7 @@ export async function readPhotos(
 }
 
 function transferOptions(
-  { fineTune, epochs, seed, classWeights, testFraction, minutes }: TrainSettings,
+  { fineTune, epochs, seed, classWeights, views, testFraction, minutes }: TrainSettings,
   started: number,
 ) {
   return {
@@ -265,6 +267,7 @@ function transferOptions(
     ...(epochs === undefined ? {} : { epochs }),
     ...(seed === undefined ? {} : { seed }),
     ...(classWeights === undefined ? {} : { classWeights }),
+    ...(views === undefined ? {} : { views }),
     ...(testFraction === undefined ? {} : { testFraction }),
     ...(minutes === undefined ? {} : { secondsLeft: () => minutes * 60 - (performance.now() - started) / 1000 }),
   };
