@@ -20,4 +20,4 @@ export { type LabelledPicture, memoryDataset } from "./memory-dataset.ts";
 export type { ClassCounts, LabelledFolder, PhotoFolder, PhotoList } from "./photo-folder.ts";
 export type { AspectPolicy, Picture, PixelRecipe, ResizeMethod } from "./picture.ts";
 export { toPixels } from "./pixels.ts";
-export { type Fractions, type Part, type Splittable, splitByContent } from "./split.ts";
+export { splitByContent } from "./split.ts";

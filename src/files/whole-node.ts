@@ -31,22 +31,6 @@ export async function writeWhole(path: string, content: Uint8Array | string): Pr
   }
 }
 
-/** Appends one line of text, and returns when the disk has it. Throws as `writeWhole`. */
-export async function appendLine(path: string, line: string): Promise<void> {
-  try {
-    await mkdir(dirname(path), { recursive: true });
-    const file = await open(path, "a");
-    try {
-      await file.writeFile(`${line}\n`);
-      await file.datasync();
-    } finally {
-      await file.close();
-    }
-  } catch (cause) {
-    throw unwritable(path, cause);
-  }
-}
-
 /** The whole file. Throws GraftError `usage` where it cannot be read. */
 export async function readBytes(path: string): Promise<Uint8Array> {
   return await readFile(path).catch((cause: unknown) => {

@@ -185,7 +185,12 @@ export async function* featuresBy(
   const waiting: Promise<Uint8Array>[] = [];
   const batches = chunks(views, featureBatch);
   let asked = 0;
-  const size = recipe.height * recipe.width * 3;
+  const shape = [featureBatch, recipe.height, recipe.width, 3];
+  // One block of memory for all batches: each run has settled before the next is filled in.
+  const size = elementCount(shape);
+  const padded = input?.dtype === "uint8" ? new Uint8Array(size) : new Float32Array(size);
+  const feed =
+    padded instanceof Float32Array ? float32(shape, padded) : { dtype: "uint8" as const, shape, data: padded };
   for (const batch of batches) {
     signal?.throwIfAborted();
     for (; asked < batches.length && waiting.length <= readAhead; asked++) {
@@ -196,12 +201,8 @@ export async function* featuresBy(
     }
     const pixels = await waiting.shift();
     if (input === undefined || pixels === undefined) continue;
-    const padded =
-      input.dtype === "uint8" ? new Uint8Array(featureBatch * size) : new Float32Array(featureBatch * size);
+    padded.fill(0, pixels.length);
     padded.set(pixels);
-    const shape = [featureBatch, recipe.height, recipe.width, 3];
-    const feed =
-      padded instanceof Float32Array ? float32(shape, padded) : { dtype: "uint8" as const, shape, data: padded };
     const [output] = (await executable.run(new Map([[input.name, feed]]))).values();
     if (!(output?.data instanceof Float32Array)) throw new GraftError("runtime-failed", "no features came");
     yield output.data.subarray(0, (output.data.length / featureBatch) * batch.length);

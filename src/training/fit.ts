@@ -229,7 +229,7 @@ async function digestOf(
   ];
   const facts = {
     model: await sha256(writeModel(onnxModelOf(problem.graph))),
-    step: await sha256(trainee.stepModel),
+    step: trainee.stepDigest,
     trainable: problem.trainable,
     trainingNodes: [...problem.trainingNodes],
     recipe: problem.recipe,

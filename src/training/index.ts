@@ -14,7 +14,6 @@ export {
   type TrainingHandle,
 } from "./callbacks.ts";
 export type { CheckpointStore } from "./checkpoint.ts";
-export { assignFolds, type FoldOptions, type Folds } from "./crossValidation.ts";
 export {
   extractFeatures,
   type FeatureOptions,

@@ -4,7 +4,15 @@ import { withWeights } from "../model/index.ts";
 import { onnxModelOf, writeModel } from "../onnx/index.ts";
 import { type DropoutMask, trainingForm } from "../passes/index.ts";
 import type { Executable, Runtime } from "../runtime/index.ts";
-import { float32, GraftError, type NumericTensor, randomNumbers, type Tensor, tensorOf } from "../tensor/index.ts";
+import {
+  float32,
+  GraftError,
+  type NumericTensor,
+  randomNumbers,
+  sha256,
+  type Tensor,
+  tensorOf,
+} from "../tensor/index.ts";
 import { type SplitGraph, splitAtFrontier } from "./frontier.ts";
 import type { Loss } from "./losses.ts";
 import type { Clipping, Optimizer } from "./optimizers.ts";
@@ -64,8 +72,8 @@ export class Trainee {
   #statistics: readonly string[] = [];
   /** The step that holds the state. */
   #current: CompiledStep | undefined;
-  /** The bytes of the first step that was compiled. */
-  #model: Uint8Array = new Uint8Array();
+  /** SHA-256 of the first step's model. */
+  #stepDigest = "";
 
   private constructor(options: TraineeOptions) {
     this.#options = options;
@@ -78,9 +86,9 @@ export class Trainee {
     return trainee;
   }
 
-  /** What says all about a step but the weights that it begins with: the optimizer, the loss and their settings as well. */
-  get stepModel(): Uint8Array {
-    return this.#model;
+  /** Says all about a step but the weights that it begins with: the optimizer, the loss and their settings as well. */
+  get stepDigest(): string {
+    return this.#stepDigest;
   }
 
   /** Whether the examples of a batch meet in its statistics: then a batch cannot be filled with others. */
@@ -183,7 +191,7 @@ export class Trainee {
       ...(rateOf && { rateOf }),
     });
     const model = writeModel(onnxModelOf(graph));
-    if (this.#steps.size === 0) this.#model = model;
+    if (this.#steps.size === 0) this.#stepDigest = await sha256(model);
     this.#statistics = form.updates.map(({ parameter }) => parameter);
     const [input] = trained.inputs;
     const outputs = Number(output.shape?.[1] ?? 1);

@@ -1,5 +1,5 @@
 /** @file `graft train`: a folder of photos in, a run's folder with the artifact and the report out. */
-import { join, resolve } from "node:path";
+import { basename, join, resolve } from "node:path";
 import { imageFolder } from "../data/image-folder-node.ts";
 import type { PhotoFolder } from "../data/index.ts";
 import { packageVersion, writeWhole } from "../files/index.ts";
@@ -148,7 +148,7 @@ function rangeNamed(name: string): ValueRange {
 /** The settings with what was left open decided, and the base they name. */
 export async function resolveSettings(
   asked: TrainSettings,
-  { tell = () => {}, signal }: TrainHooks,
+  { tell = () => {}, progress = () => {}, signal }: TrainHooks,
 ): Promise<{ readonly settings: TrainSettings & { readonly base: string }; readonly base: Base }> {
   const handle = asked.base ?? (await defaultBase());
   const { imageSize, cut, range } = asked;
@@ -156,6 +156,8 @@ export async function resolveSettings(
     ...(imageSize === undefined ? {} : { imageSize }),
     ...(cut === undefined ? {} : { cut }),
     ...(range === undefined ? {} : { range: rangeNamed(range) }),
+    ...(signal === undefined ? {} : { signal }),
+    onProgress: ({ file, received, total }) => progress(`downloading ${basename(file)}`, received, total ?? 0),
   });
   signal?.throwIfAborted();
   for (const remark of base.remarks) tell(remark);
