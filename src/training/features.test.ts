@@ -4,12 +4,11 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { augmented, type Dataset, memoryDataset, type PixelRecipe, randomFlip, subset } from "../data/index.ts";
 import type { Graph } from "../graph/index.ts";
-import { readModel } from "../onnx/index.ts";
 import type { Runtime } from "../runtime/index.ts";
 import { nodeRuntime } from "../runtime/onnxruntime-node.ts";
 import { newBuilder } from "../shapes/index.ts";
 import { GraftError, randomNumbers } from "../tensor/index.ts";
-import { randomTensor } from "../testing/index.ts";
+import { pocketBuilder, randomTensor } from "../testing/index.ts";
 import { extractFeatures, type FeatureOptions } from "./features.ts";
 import { featureStore } from "./features-node.ts";
 
@@ -195,17 +194,8 @@ describe("features on disk", () => {
 
 describe("features of the base that comes along", () => {
   it("are the same in any company, and for one and two threads", async () => {
-    const base = readModel(await readFile(new URL("../../models/pocket.onnx", import.meta.url))).graph;
-    const b = newBuilder();
-    const image = b.input("image", "uint8", ["N", 128, 128, 3]);
-    const [x] = base.inputs;
-    if (x === undefined) throw new Error("the base takes nothing");
-    b.reserve([x.name, ...base.nodes.flatMap(({ outputs }) => outputs.flatMap((value) => value?.name ?? []))]);
-    const scaled = b.shift(b.scale(b.cast(image, "float32"), 1 / 127.5), -1);
-    b.define(x, "Transpose", [scaled], { perm: [0, 3, 1, 2] });
-    for (const [value, tensor] of base.initializers) b.adoptConstant(value, tensor);
-    for (const node of base.nodes) b.adopt(node);
-    const options = { graph: b.graph(base.outputs), recipe: { ...recipe, height: 128, width: 128 } };
+    const { build, features } = pocketBuilder();
+    const options = { graph: build.graph([features]), recipe: { ...recipe, height: 128, width: 128 } };
     const two = await nodeRuntime({ threads: 2, spinning: false });
     const [one, other, alone] = [
       await extract({ ...options, data: subset(data, [0, 1, 2, 3, 4]) }),

@@ -1,4 +1,7 @@
 import { readFileSync } from "node:fs";
+import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { augmented, type Dataset, memoryDataset, type PixelRecipe, randomFlip } from "../data/index.ts";
 import type { Builder, Graph, Value } from "../graph/index.ts";
@@ -6,9 +9,10 @@ import type { Runtime } from "../runtime/index.ts";
 import { nodeRuntime } from "../runtime/onnxruntime-node.ts";
 import { newBuilder } from "../shapes/index.ts";
 import { float32, GraftError, type NumericTensor, numbersOf, randomNumbers } from "../tensor/index.ts";
-import { randomTensor } from "../testing/index.ts";
+import { pocketBuilder, randomTensor } from "../testing/index.ts";
 import { type Callback, earlyStopping, reduceLROnPlateau } from "./callbacks.ts";
 import type { CheckpointStore } from "./checkpoint.ts";
+import { featureStore } from "./features-node.ts";
 import { type FitOptions, type FitResult, fit, type TrainingProblem } from "./fit.ts";
 import { adam, sgd } from "./optimizers.ts";
 import { cosineDecay } from "./schedules.ts";
@@ -349,5 +353,40 @@ describe("fit", () => {
   it("refuses labels that the model has no output for", async () => {
     const three = { ...data, classNames: ["a", "b", "c"], labels: data.labels.map((_, index) => index % 3) };
     await expect(fit(problem, three, common, { runtime })).rejects.toThrow(/no output for a label/);
+  });
+});
+
+describe("fit of the base that comes along", () => {
+  it("tunes its last layers and a head on drawn pictures, from features that it finds again", async () => {
+    const { build, features } = pocketBuilder();
+    const kernel = weight(build, "head/kernel", float32([1280, 2], new Float32Array(2560)));
+    const bias = weight(build, "head/bias", float32([2], new Float32Array(2)));
+    const problem: TrainingProblem = {
+      graph: build.graph([build.apply("Gemm", [features, kernel, bias])]),
+      trainable: ["block_16_project/kernel", "Conv_1/kernel", "head/kernel", "head/bias"],
+      trainingNodes: new Set(),
+      recipe: { ...recipe, height: 128, width: 128 },
+    };
+    const folder = await mkdtemp(join(tmpdir(), "graft fit "));
+    try {
+      const options: FitOptions = {
+        epochs: 12,
+        batchSize: 8,
+        learningRate: 0.002,
+        rateOf: (name) => (name.startsWith("head") ? 1 : 0.1),
+      };
+      const platform = { runtime, store: featureStore(folder) };
+      const one = await fit(problem, validationData, options, platform);
+      expect(one.history.at(-1)?.loss).toBeLessThan(0.75 * (one.history[0]?.loss ?? 0));
+      expect(one.frozenDigest.after).toBe(one.frozenDigest.before);
+      const segments = async () =>
+        (await readdir(folder, { recursive: true })).filter((name) => name.endsWith(".segment"));
+      expect(await segments()).toHaveLength(1);
+      const again = await fit(problem, validationData, options, platform);
+      expect(sameBytes(again.weights, one.weights)).toBe(true);
+      expect(await segments()).toHaveLength(1);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
   });
 });
