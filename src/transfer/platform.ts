@@ -12,6 +12,8 @@ export interface TransferPlatform {
   /** Where a stage that takes long keeps what it has, to go on from. */
   readonly checkpoint?: ((stage: string) => CheckpointStore) | undefined;
   readonly progress: Progress;
+  /** Does a stage's work, and remembers how long it took. */
+  readonly timed: <T>(stage: string, work: () => Promise<T>) => Promise<T>;
   /** Told of each epoch. */
   readonly log: (event: Readonly<Record<string, unknown>>) => Promise<void>;
   /** A decision by the clock: made once, then remembered. */

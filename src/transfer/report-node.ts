@@ -43,7 +43,6 @@ async function reportOf({
   const { base, parts, evaluation, judgedBy, judged, frozen, fineTuned, temperature, threshold, graph } = transferred;
   const { classNames } = parts.train;
   const classes = classNames.length;
-  const pool = transferred.pool;
   const trained = fineTuned.kept && fineTuned.tried ? fineTuned.trained : [];
   const sizes = new Map([...graph.initializers].map(([{ name }, tensor]) => [name, elementCount(tensor.shape)]));
   const numbers = (names: readonly string[]) => names.reduce((sum, name) => sum + (sizes.get(name) ?? 0), 0);
@@ -113,7 +112,7 @@ async function reportOf({
           suggested,
           probability,
           labelProbability,
-          thumbnail: await thumbnail(pool, index),
+          thumbnail: await thumbnail(transferred.unseen, index),
         })),
     ),
     doubtfulCount: transferred.doubtful.length,

@@ -178,7 +178,10 @@ async function trainIn({ run, settings, base, hooks, started }: Job): Promise<Tr
   const timed = async <T>(stage: string, work: () => Promise<T>): Promise<T> => {
     const from = performance.now();
     const result = await work();
-    timings.push({ stage, seconds: (performance.now() - from) / 1000 });
+    const seconds = (performance.now() - from) / 1000;
+    const known = timings.find((timing) => timing.stage === stage);
+    if (known === undefined) timings.push({ stage, seconds });
+    else known.seconds += seconds;
     return result;
   };
   const photos = await timed("looking through the photos", () => readPhotos(settings, hooks));
@@ -194,17 +197,16 @@ async function trainIn({ run, settings, base, hooks, started }: Job): Promise<Tr
     }
     await run.update({ data: digest });
     const runtime = await nodeRuntime(hooks.threads === undefined ? {} : { threads: hooks.threads });
-    const transferred = await timed("learning", () =>
-      transferTo(base, photos, transferOptions(settings, started), {
-        runtime,
-        features: featureStore(),
-        checkpoint: (stage) => checkpointFile(run.file("checkpoints", stage)),
-        progress,
-        log: run.log,
-        decide: run.decide,
-        signal,
-      }),
-    );
+    const transferred = await transferTo(base, photos, transferOptions(settings, started), {
+      runtime,
+      features: featureStore(),
+      checkpoint: (stage) => checkpointFile(run.file("checkpoints", stage)),
+      progress,
+      timed,
+      log: run.log,
+      decide: run.decide,
+      signal,
+    });
     const artifact = run.file("model.onnx");
     const bytes = await timed("writing the artifact", async () => {
       const packed = await packClassifier(

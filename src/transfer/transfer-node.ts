@@ -45,6 +45,7 @@ export async function transfer(photos: PhotoFolder, settings: TransferSettings =
     runtime,
     features: featureStore(),
     progress: onProgress,
+    timed: async <T>(_: string, work: () => Promise<T>) => await work(),
     log: async () => {},
     decide: async <T>(_: string, make: () => T) => make(),
     signal,

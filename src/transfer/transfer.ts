@@ -69,8 +69,8 @@ export interface Transferred {
   readonly temperature: TemperatureFit;
   readonly threshold: ChosenThreshold;
   readonly parts: TransferParts;
-  /** What the head was fitted on: the training photos and those set apart. */
-  readonly pool: Dataset;
+  /** The photos that cross-validation judged: each by a head that had not seen it. */
+  readonly unseen: Dataset;
   /** Where `evaluation` comes from: photos held back, or cross-validation on all of them. */
   readonly judgedBy: "test" | "cross-validation";
   readonly evaluation: Evaluation;
@@ -82,6 +82,7 @@ export interface Transferred {
     readonly head: Omit<LinearHead, "kernel" | "bias" | "outOfFold">;
   };
   readonly fineTuned: FineTuningResult;
+  /** Of the photos of `unseen`. */
   readonly doubtful: readonly DoubtfulLabel[];
   readonly rangeTrials: readonly RangeTrial[];
   /** SHA-256 over what stayed frozen: in the base as it came, and in the graph that came out. */
@@ -110,11 +111,11 @@ export async function transferTo(
   platform: TransferPlatform,
 ): Promise<Transferred> {
   const { seed = 0 } = options;
-  const { runtime, progress } = platform;
+  const { runtime, progress, timed } = platform;
   const parts = splitOff(asked, options, seed);
   const { classNames } = parts.train;
   const classes = classNames.length;
-  const featuresOf = (base: Base, data: Dataset) => featureRows(base, data, platform);
+  const featuresOf = (base: Base, data: Dataset) => timed("features", () => featureRows(base, data, platform));
 
   const { base: plain, trials } = await measureRange(given, parts.train, featuresOf);
   const looking = options.views === 1 ? (each: Base) => each : withTwoViews;
@@ -135,12 +136,13 @@ export async function transferTo(
     });
 
   progress("head", 0, 1);
-  const final = await headOn(pool, rows);
+  const final = await timed("head", () => headOn(pool, rows));
   progress("head", 1, 1);
   const isHeldBack = parts.test.labels.length > 0;
   const judgedBy = isHeldBack ? "test" : "cross-validation";
-  const judgedData = isHeldBack ? parts.test : pool;
-  const frozenLogits = isHeldBack ? logitsOf(testRows, final, classes) : final.outOfFold.logits;
+  const unseen = heldOut(pool, final, classes);
+  const judgedData = isHeldBack ? parts.test : unseen.data;
+  const frozenLogits = isHeldBack ? logitsOf(testRows, final, classes) : unseen.logits;
   const { regularization, crossValidated } = final;
   const judge = (logits: Float32Array, temperature: number, threshold: number) =>
     evaluateClassifier({
@@ -151,14 +153,14 @@ export async function transferTo(
       temperature,
       threshold,
     });
-  const frozenCalibration = calibrate(final.outOfFold.logits, pool.labels, classes);
+  const frozenCalibration = calibrate(unseen.logits, unseen.data.labels, classes);
   const frozenEvaluation = judge(
     frozenLogits,
     frozenCalibration.temperature.temperature,
     frozenCalibration.threshold.threshold,
   );
 
-  const fineTuned = await tryFineTuning();
+  const fineTuned = await timed("fine-tuning", tryFineTuning);
   const isKept = fineTuned.tried && fineTuned.kept;
   const tuned = fineTuned.tried ? fineTuned : undefined;
   const calibration =
@@ -179,13 +181,13 @@ export async function transferTo(
     graph,
     ...calibration,
     parts,
-    pool,
+    unseen: unseen.data,
     judgedBy,
     evaluation: isKept && tuned !== undefined ? tuned.evaluation : frozenEvaluation,
     judged: { dataset: judgedData, logits: isKept && tuned !== undefined ? tuned.testLogits : frozenLogits },
     frozen: { evaluation: frozenEvaluation, head: { regularization, crossValidated } },
     fineTuned,
-    doubtful: doubtfulLabels({ logits: final.outOfFold.logits }, pool.labels, classNames, pool.names),
+    doubtful: doubtfulLabels({ logits: unseen.logits }, unseen.data.labels, classNames, unseen.data.names),
     rangeTrials: trials,
     frozenDigest: {
       before: await frozenDigest(plain.graph, trained),
@@ -234,6 +236,22 @@ export async function transferTo(
       evaluation: judge(result.testLogits, temperature.temperature, threshold.threshold),
     };
   }
+}
+
+/** The photos that were held out in cross-validation, and what was said of them: the only photo of a class never is. */
+function heldOut(pool: Dataset, { outOfFold }: LinearHead, classes: number) {
+  const indices = [...pool.labels.keys()].filter((index) => outOfFold.isHeldOut[index] === 1);
+  if (indices.length === 0) {
+    throw new GraftError("bad-data", "there is one photo of each class: none is left to judge by", {
+      expected: "at least two photos of a class",
+      hint: "add photos",
+    });
+  }
+  const logits = new Float32Array(indices.length * classes);
+  for (const [row, index] of indices.entries()) {
+    logits.set(outOfFold.logits.subarray(index * classes, (index + 1) * classes), row * classes);
+  }
+  return { data: subset(pool, indices), logits };
 }
 
 /** Temperature and threshold from examples that the model did not learn from. */
