@@ -1,5 +1,5 @@
 /** @file A run's folder: what was asked, what was decided, what came out, and enough to go on after a power cut. */
-import { link, mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { link, mkdir, readFile, rm, rmdir, writeFile } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { reasonOf, writeWhole } from "../files/index.ts";
 import { GraftError, sha256 } from "../tensor/index.ts";
@@ -34,6 +34,8 @@ export interface RunFolder {
   log(event: Readonly<Record<string, unknown>>): Promise<void>;
   /** A file of the run. */
   file(...names: string[]): string;
+  /** Takes back that it was begun: for a run that ended before it knew its photos. What was there before stays. */
+  discard(): Promise<void>;
   /** Gives the folder back. */
   close(): Promise<void>;
 }
@@ -88,6 +90,12 @@ export async function openRun(path: string, settings: Readonly<Record<string, un
         await writeWhole(join(path, "metrics.jsonl"), `${events.join("\n")}\n`);
       },
       file: (...names) => join(path, ...names),
+      async discard() {
+        await rm(join(path, "run.json"), { force: true });
+        await unlock();
+        // Only where nothing else is in it.
+        await rmdir(path).catch(() => undefined);
+      },
       close: unlock,
     };
   } catch (error) {

@@ -120,6 +120,9 @@ export async function trainFolder(out: string, asked: TrainSettings, hooks: Trai
   const run = await openRun(out, withoutUndefined(settings));
   try {
     return await trainIn({ run, settings, base, hooks, started });
+  } catch (error) {
+    if (!run.isResumed && run.record.data === undefined) await run.discard();
+    throw error;
   } finally {
     await run.close();
   }

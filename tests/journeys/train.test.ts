@@ -110,6 +110,7 @@ describe("graft train", () => {
     const oneClass = await graft("train", "one", "--out", "never");
     expect(oneClass.code).toBe(3);
     expect(oneClass.stderr).toContain("only one class");
+    expect(existsSync(join(folder, "never"))).toBe(false);
     expect((await graft("train", "nowhere", "--out", "never")).code).toBe(2);
     expect((await graft("train", "photos", "--base", "nothing.onnx", "--out", "never")).code).toBe(2);
     const done = join(folder, "finished");
