@@ -21,7 +21,7 @@ export async function resumeRun(path: string | undefined, hooks: TrainHooks = {}
     });
   }
   // Written by `trainFolder` under this schema: what it finished with, and what it was asked for.
-  if (record.status === "done") return record.result as unknown as TrainResult;
+  if (record.status === "done" && record.result) return record.result as unknown as TrainResult;
   return await trainFolder(run, settingsOf(run, record), hooks);
 }
 

@@ -1,5 +1,5 @@
 /** @file A run's folder: what was asked, what was decided, what came out, and enough to go on after a power cut. */
-import { link, mkdir, readFile, rm, rmdir, writeFile } from "node:fs/promises";
+import { link, mkdir, readdir, readFile, rm, rmdir, stat, writeFile } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { reasonOf, writeWhole } from "../files/index.ts";
 import { GraftError, sha256 } from "../tensor/index.ts";
@@ -63,8 +63,9 @@ export async function openRun(path: string, settings: Readonly<Record<string, un
   await makeFolder(path);
   const unlock = await lock(path);
   try {
+    if (before !== undefined) for (const folder of [path, join(path, "checkpoints")]) await removeHalfWritten(folder);
     let record: RunRecord = before ?? { schema, status: "running", settings, decisions: {} };
-    const events: string[] = [];
+    const events = before === undefined ? new Map<string, string>() : await eventsIn(join(path, "metrics.jsonl"));
     const save = () => writeWhole(join(path, "run.json"), `${JSON.stringify(record, null, 2)}\n`);
     await save();
     return {
@@ -86,8 +87,8 @@ export async function openRun(path: string, settings: Readonly<Record<string, un
         return decision;
       },
       async log(event) {
-        events.push(JSON.stringify(event));
-        await writeWhole(join(path, "metrics.jsonl"), `${events.join("\n")}\n`);
+        events.set(nameOf(event), JSON.stringify(event));
+        await writeWhole(join(path, "metrics.jsonl"), `${[...events.values()].join("\n")}\n`);
       },
       file: (...names) => join(path, ...names),
       async discard() {
@@ -135,9 +136,35 @@ function isRecord(value: unknown): value is RunRecord {
     "status" in value &&
     "settings" in value &&
     typeof value.settings === "object" &&
+    value.settings !== null &&
     "decisions" in value &&
-    typeof value.decisions === "object"
+    typeof value.decisions === "object" &&
+    value.decisions !== null
   );
+}
+
+/** What a process that was killed was writing: nobody else writes here. */
+async function removeHalfWritten(folder: string): Promise<void> {
+  for (const name of await readdir(folder).catch(() => [])) {
+    if (/\.\d+\.\d+\.tmp$/.test(name)) await rm(join(folder, name), { force: true });
+  }
+}
+
+/** What a run that was interrupted has logged: whole lines, by what they are about. */
+async function eventsIn(file: string): Promise<Map<string, string>> {
+  const text = await readFile(file, "utf8").catch(() => "");
+  const events = new Map<string, string>();
+  for (const line of text.split("\n")) {
+    const event = parse(line);
+    if (typeof event === "object" && event !== null) events.set(nameOf(event), line);
+  }
+  return events;
+}
+
+/** What an event is about: a run that is gone on with may say the same again. */
+function nameOf(event: object): string {
+  const { stage, epoch } = event as { readonly stage?: unknown; readonly epoch?: unknown };
+  return JSON.stringify([stage, epoch]);
 }
 
 function parse(text: string): unknown {
@@ -150,12 +177,7 @@ function parse(text: string): unknown {
 
 async function makeFolder(path: string): Promise<void> {
   await mkdir(path, { recursive: true }).catch((cause: unknown) => {
-    throw new GraftError("usage", "the run's folder cannot be made", {
-      path: [path],
-      actual: reasonOf(cause),
-      hint: "give a folder that can be written with --out",
-      cause,
-    });
+    throw unusable(path, "the run's folder cannot be made", cause);
   });
 }
 
@@ -176,7 +198,7 @@ async function lock(path: string): Promise<() => Promise<void>> {
       );
       if (!isTaken) return () => rm(file, { force: true });
       const owner = Number(await readFile(file, "utf8").catch(() => ""));
-      if (isAlive(owner)) {
+      if (await isAlive(owner)) {
         throw new GraftError("usage", "the run is in progress in another process", {
           path: [path],
           actual: `process ${owner}`,
@@ -187,16 +209,7 @@ async function lock(path: string): Promise<() => Promise<void>> {
     throw new GraftError("usage", "the run's folder is taken by another process", { path: [path] });
   } catch (cause) {
     if (cause instanceof GraftError) throw cause;
-    throw new GraftError(
-      codeOf(cause) === "ENOSPC" ? "out-of-resources" : "usage",
-      "the run's folder cannot be written",
-      {
-        path: [path],
-        actual: reasonOf(cause),
-        hint: "give a folder that can be written with --out",
-        cause,
-      },
-    );
+    throw unusable(path, "the run's folder cannot be written", cause);
   } finally {
     await rm(mine, { force: true }).catch(() => undefined);
   }
@@ -206,14 +219,28 @@ function codeOf(cause: unknown): unknown {
   return cause instanceof Error && "code" in cause ? cause.code : undefined;
 }
 
-function isAlive(pid: number): boolean {
+async function isAlive(pid: number): Promise<boolean> {
   if (!Number.isInteger(pid) || pid <= 0 || pid === process.pid) return false;
   try {
     process.kill(pid, 0);
-    return true;
   } catch (cause) {
     return codeOf(cause) === "EPERM";
   }
+  // One that was killed keeps its number until its parent asks for it, which in a container may be never.
+  const about = await readFile(`/proc/${pid}/stat`, "latin1").catch(() => "");
+  return !/^ [ZX]/.test(about.slice(about.lastIndexOf(")") + 1));
+}
+
+function unusable(path: string, reason: string, cause: unknown): GraftError {
+  const isFull = codeOf(cause) === "ENOSPC" || codeOf(cause) === "EDQUOT";
+  return new GraftError(isFull ? "out-of-resources" : "usage", reason, {
+    path: [path],
+    actual: reasonOf(cause),
+    hint: isFull
+      ? "make room, or give a folder on another disk with --out"
+      : "give a folder that can be written with --out",
+    cause,
+  });
 }
 
 /** The settings as text, whatever the order of their names. */
@@ -226,7 +253,12 @@ export async function freshRunPath(photos: string): Promise<string> {
   const name = basename(resolve(photos)) || "photos";
   for (let count = 1; ; count++) {
     const path = join("runs", count === 1 ? name : `${name}-${count}`);
-    if ((await readRun(path).catch(() => true)) === undefined) return path;
+    // Where nobody can look, whoever makes the folder says why.
+    const isTaken = await stat(join(path, "run.json")).then(
+      () => true,
+      () => false,
+    );
+    if (!isTaken) return path;
   }
 }
 

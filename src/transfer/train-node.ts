@@ -12,7 +12,7 @@ import { checkpointFile } from "../training/checkpoint-node.ts";
 import { featureStore } from "../training/features-node.ts";
 import { aboutArtifact } from "./about.ts";
 import { packClassifier } from "./classifier.ts";
-import { countsOf, type FineTune } from "./plan.ts";
+import { countsOf, type FineTune, validationFraction } from "./plan.ts";
 import type { Progress } from "./platform.ts";
 import { writeReport } from "./report-node.ts";
 import { dataDigest, openRun, type RunFolder } from "./run-node.ts";
@@ -153,6 +153,7 @@ export async function resolveSettings(
   asked: TrainSettings,
   { tell = () => {}, progress = () => {}, signal }: TrainHooks,
 ): Promise<{ readonly settings: TrainSettings & { readonly base: string }; readonly base: Base }> {
+  refuseTestFraction(asked);
   const handle = asked.base ?? (await defaultBase());
   const { imageSize, cut, range } = asked;
   const base = await loadBase(handle, {
@@ -164,7 +165,20 @@ export async function resolveSettings(
   });
   signal?.throwIfAborted();
   for (const remark of base.remarks) tell(remark);
-  return { settings: { ...asked, photos: resolve(asked.photos), base: handle }, base };
+  // A run is gone on with from anywhere: files are named from the root, names of bases (letters and digits) as they are.
+  const named = /^\w+(\?.*)?$/.test(handle) ? handle : resolve(handle);
+  return { settings: { ...asked, photos: resolve(asked.photos), base: named }, base };
+}
+
+/** Refused before any photo is read: what is held back and what is set apart leave something to train on. */
+function refuseTestFraction({ testFraction, fineTune }: TrainSettings): void {
+  const most = fineTune === "none" ? 1 : 1 - validationFraction;
+  if (testFraction === undefined || (testFraction >= 0 && testFraction < most)) return;
+  throw new GraftError("usage", "no such part of the photos can be held back", {
+    path: ["--test-fraction"],
+    expected: `a number in [0, ${most})`,
+    actual: String(testFraction),
+  });
 }
 
 interface Job {
@@ -202,7 +216,7 @@ async function trainIn({ run, settings, base, hooks, started }: Job): Promise<Tr
     const runtime = await nodeRuntime(hooks.threads === undefined ? {} : { threads: hooks.threads });
     const transferred = await transferTo(base, photos, transferOptions(settings, started), {
       runtime,
-      features: featureStore(),
+      features: featureStore(undefined, { onWarning: once(tell) }),
       checkpoint: (stage) => checkpointFile(run.file("checkpoints", stage)),
       progress,
       timed,
@@ -277,6 +291,15 @@ function transferOptions(
     ...(views === undefined ? {} : { views }),
     ...(testFraction === undefined ? {} : { testFraction }),
     ...(minutes === undefined ? {} : { secondsLeft: () => minutes * 60 - (performance.now() - started) / 1000 }),
+  };
+}
+
+/** The first sentence only: every table of features would say the same. */
+function once(tell: (sentence: string) => void): (sentence: string) => void {
+  let isTold = false;
+  return (sentence) => {
+    if (!isTold) tell(sentence);
+    isTold = true;
   };
 }
 
