@@ -3,7 +3,7 @@ import { type Base, headlessGraph, withTwoViews } from "../model/index.ts";
 import { onnxModelOf, writeModel } from "../onnx/index.ts";
 import { nodeRuntime } from "../runtime/onnxruntime-node.ts";
 import { elementCount } from "../tensor/index.ts";
-import { tuningShare } from "./fineTune.ts";
+import { rememberedBytes, tuningShare } from "./fineTune.ts";
 import { countsOf, defaultEpochs, testFraction, validationFraction } from "./plan.ts";
 import { readPhotos, resolveSettings, type TrainHooks, type TrainSettings } from "./train-node.ts";
 
@@ -20,7 +20,7 @@ export interface DryRun {
   /** Where nothing is cached yet and fine-tuning is tried. */
   readonly seconds: number;
   readonly memoryBytes: number;
-  /** The cache of features and the run's folder. */
+  /** The cache of features and the run's folder, where nothing is cached yet and fine-tuning is tried. */
   readonly diskBytes: number;
 }
 
@@ -60,11 +60,15 @@ export async function dryRun(asked: TrainSettings, hooks: TrainHooks = {}): Prom
     const perPhoto = Math.max(decode, forward) / timed;
     const heldBack = test.labels.length > 0 ? 0 : (settings.testFraction ?? testFraction(counts));
     const learnt = train.labels.length * (1 - heldBack - (validation.labels.length > 0 ? 0 : validationFraction));
-    const isTuned = settings.fineTune !== "none" && (heldBack > 0 || test.labels.length > 0);
+    const isTuned = settings.fineTune !== "none" && settings.fineTune !== 0 && (heldBack > 0 || test.labels.length > 0);
     const epochs = settings.epochs ?? defaultEpochs(Math.round(learnt));
     const share = tuningShare(base, settings.fineTune ?? "auto");
     const weights = [...base.graph.initializers.values()].reduce((sum, { shape }) => sum + 4 * elementCount(shape), 0);
     const featureBytes = total * base.features * 4;
+    // What is remembered where training begins, and two checkpoints of weights, their best and two moments each.
+    const tuningBytes = isTuned
+      ? total * (1 - heldBack) * rememberedBytes(base, settings.fineTune ?? "auto") + 8 * share * weights
+      : 0;
     const stages = [
       { stage: "looking through the photos", seconds: lookedSeconds },
       { stage: "features", seconds: total * perPhoto },
@@ -84,7 +88,7 @@ export async function dryRun(asked: TrainSettings, hooks: TrainHooks = {}): Prom
       stages,
       seconds: stages.reduce((sum, { seconds }) => sum + seconds, 0),
       memoryBytes: restingBytes + 2 * featureBytes + 6 * weights + (isTuned ? 250e6 : 0),
-      diskBytes: featureBytes + weights + 1e6,
+      diskBytes: featureBytes + weights + tuningBytes + 1e6,
     };
   } finally {
     await photos.close();

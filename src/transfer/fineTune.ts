@@ -85,17 +85,22 @@ const batchSize = 32;
 /** Maps with more numbers than this a picture take too long and too much memory to be tuned without being asked. */
 const largestMap = 2 ** 18;
 
+/** How many batches tell how long an epoch takes. */
+const timedBatches = 4;
+const unreachable = "no part of the base can be tuned: gradients do not reach it";
+
 /**
- * Trains the last blocks, from the frozen model on; `undefined` where no block can be trained.
+ * Trains the last blocks, from the frozen model on; in words why there is nothing to show, where no block can be trained,
+ * where the first epoch would not end in time, or where the training came apart.
  *
  * @throws GraftError as `fit`
  */
-export async function fineTune(inputs: FineTuneInputs): Promise<FineTuned | undefined> {
+export async function fineTune(inputs: FineTuneInputs): Promise<FineTuned | string> {
   const { base, looking, start, frozenLogits, parts, options, platform } = inputs;
   const { runtime, features: store, signal, progress } = platform;
   const points = tunedPoints(base, options.fineTune ?? "auto");
   const [deepest] = points;
-  if (deepest === undefined) return undefined;
+  if (deepest === undefined) return unreachable;
   const { graph, headWeights } = logitsGraph(base, start);
   const epochs = options.epochs ?? defaultEpochs(parts.train.labels.length);
   const steps = Math.ceil(parts.train.labels.length / batchSize) * epochs;
@@ -137,10 +142,11 @@ export async function fineTune(inputs: FineTuneInputs): Promise<FineTuned | unde
     },
     { runtime, store },
   ).catch((error: unknown) => {
-    if (error instanceof GraftError && error.code === "not-differentiable") return undefined;
+    if (error instanceof OutOfTime) return error.message;
+    if (error instanceof GraftError && error.code === "not-differentiable") return unreachable;
     throw error;
   });
-  if (result === undefined) return undefined;
+  if (typeof result === "string") return result;
   const names = new Set(headWeights);
   const weights = new Map([...result.weights].filter(([name]) => !names.has(name)));
   const { labels, classNames } = parts.validation;
@@ -150,6 +156,9 @@ export async function fineTune(inputs: FineTuneInputs): Promise<FineTuned | unde
   const logits = async (data: Dataset) => await logitsBy(finished, head, data, platform);
   const validationLogits = await logits(parts.validation);
   const testLogits = await logits(parts.test);
+  if (![validationLogits, testLogits].every((each) => each.every(Number.isFinite))) {
+    return "it did not converge: what came of it gives no finite numbers";
+  }
   return {
     weights,
     head,
@@ -174,10 +183,16 @@ export function tuningShare(base: Base, asked: FineTune): number {
   return tunedPoints(base, asked).length / ends.length;
 }
 
+/** About how many bytes of each picture are remembered where what is trained begins. */
+export function rememberedBytes(base: Base, asked: FineTune): number {
+  const sizes = (tunedPoints(base, asked)[0]?.shape ?? []).slice(1).map(Number);
+  return sizes.length > 0 && sizes.every(Number.isFinite) ? 4 * elementCount(sizes) : 0;
+}
+
 /** The block ends from the deepest that is tuned to the last. */
 function tunedPoints(base: Base, asked: FineTune): readonly FineTuningPoint[] {
   const ends = fineTuningPoints(base).filter(({ isBlockEnd }) => isBlockEnd);
-  if (asked === "none") return [];
+  if (asked === "none" || asked === 0) return [];
   if (asked !== "auto") return ends.slice(-Math.max(asked, 0));
   const third = ends.slice(-Math.ceil(ends.length / 3));
   const small = third.findIndex(({ shape }) => {
@@ -226,10 +241,26 @@ function logged({ log }: TransferPlatform): Callback {
   };
 }
 
-/** Stops where another epoch would take longer than there is time. */
+class OutOfTime extends Error {
+  constructor() {
+    super("the time left was too short for it");
+  }
+}
+
+/** Gives up where the first epoch would take longer than there is time, and stops where another one would. */
 function inTime({ decide }: TransferPlatform, secondsLeft: (() => number) | undefined): Callback {
   if (secondsLeft === undefined) return {};
+  let began: number | undefined;
   return {
+    onEpochBegin(epoch) {
+      began = epoch === 0 ? performance.now() : undefined;
+    },
+    async onBatchEnd({ batch, batches }) {
+      if (began === undefined || batch + 1 !== Math.min(timedBatches, batches)) return;
+      const left = (((performance.now() - began) / 1000) * (batches - batch - 1)) / (batch + 1);
+      const isInTime = await decide("firstEpochFits", () => secondsLeft() > 1.2 * left);
+      if (!isInTime) throw new OutOfTime();
+    },
     async onEpochEnd({ epoch, seconds }, handle) {
       const isOver = await decide(`stopAfterEpoch${epoch}`, () => secondsLeft() < 1.5 * seconds);
       if (isOver) handle.stop("the time is over");

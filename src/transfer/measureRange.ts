@@ -18,12 +18,12 @@ export interface MeasuredRange {
   readonly trials: readonly RangeTrial[];
 }
 
-/** Enough to tell a wrong range from the right one. */
-const photosLookedAt = 192;
+/** Enough to tell a wrong range from the right one: so many photos, and so many of each of many classes. */
+const [photosLookedAt, photosOfAClass] = [192, 3];
 
 /**
  * The base with its range: the one it brings, else the candidate under which a cross-validated linear head on up to 192
- * photos has the lowest log loss.
+ * photos, or three of each class, has the lowest log loss.
  *
  * @throws GraftError `bad-data` where no range gives features that are finite numbers
  */
@@ -33,7 +33,7 @@ export async function measureRange(
   features: (base: Base, data: Dataset) => Promise<Float32Array>,
 ): Promise<MeasuredRange> {
   if (base.range !== undefined) return { base, trials: [] };
-  const some = subset(train, spread(train.labels, photosLookedAt));
+  const some = subset(train, spread(train.labels, Math.max(photosLookedAt, photosOfAClass * train.classNames.length)));
   const trials: RangeTrial[] = [];
   for (const range of valueRanges) {
     const table = await features({ ...base, range }, some);

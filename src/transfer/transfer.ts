@@ -200,6 +200,9 @@ export async function transferTo(
   async function tryFineTuning(): Promise<FineTuningResult> {
     const skip = (reason: string) => ({ tried: false, kept: false, reason }) as const;
     const n = parts.validation.labels.length;
+    if (options.testFraction === 0 && !isHeldBack && options.fineTune !== "none" && options.fineTune !== 0) {
+      return skip("no photos are held back to judge it by");
+    }
     if (options.fineTune === "none" || n === 0 || !isHeldBack) {
       return skip(planFineTuning(options.fineTune ?? "auto", { n: isHeldBack ? n : 0, mistakes: 0 }).reason);
     }
@@ -211,6 +214,9 @@ export async function transferTo(
     const mistakes = countMistakes(before, parts.validation.labels, classes);
     const plan = planFineTuning(options.fineTune ?? "auto", { n, mistakes });
     if (!plan.isTried) return skip(plan.reason);
+    const { secondsLeft } = options;
+    const isOver = secondsLeft !== undefined && (await platform.decide("timeIsOver", () => secondsLeft() <= 0));
+    if (isOver) return skip("the time was over before it could begin");
     const result = await fineTune({
       base: plain,
       looking,
@@ -226,7 +232,7 @@ export async function transferTo(
       },
       platform,
     });
-    if (result === undefined) return skip("no part of the base can be tuned: gradients do not reach it");
+    if (typeof result === "string") return skip(result);
     const { temperature, threshold } = calibrate(result.validationLogits, parts.validation.labels, classes);
     return {
       ...result,
