@@ -90,7 +90,7 @@ program
   .option("--top <count>", "say the most probable classes, this many of them", wholeNumber(1))
   .option("--json", "print a JSON array of { file, label, probability, sure, scores } or { file, error }")
   .option("--csv", "print CSV with a header")
-  .option("--batch <count>", "how many pictures go through the model at once (default: 32)", wholeNumber(1))
+  .option("--batch <count>", "how many pictures go through the model at once (default: 16)", wholeNumber(1))
   .option("--threads <count>", "how many threads compute and decode (default: all)", wholeNumber(1, 256))
   .addHelpText("after", "\nExit codes: 0, or 3 where something could be said of some files only.")
   .action(async (model: string, files: string[], _: unknown, command: Command) => {
@@ -114,7 +114,7 @@ program
     ]),
   )
   .option("--strict", "stop at the first file that is not a whole picture, instead of skipping it")
-  .option("--batch <count>", "how many pictures go through the model at once (default: 32)", wholeNumber(1))
+  .option("--batch <count>", "how many pictures go through the model at once (default: 16)", wholeNumber(1))
   .option("--threads <count>", "how many threads compute and decode (default: all)", wholeNumber(1, 256))
   .action(async (model: string, folder: string, _: unknown, command: Command) => {
     const { evaluate } = await import("./evaluate.ts");

@@ -8,7 +8,7 @@ import { inferShapes } from "../shapes/index.ts";
 import { elementCount, float32, GraftError, isStatic, sha256 } from "../tensor/index.ts";
 
 /** How many pictures go through a graph at once, always: the last batch is padded, so that no result depends on its neighbours. */
-export const featureBatch = 32;
+export const featureBatch = 16;
 /** How many batches are decoded ahead while the engine works: it occupies the calling thread, so they must wait in queues. */
 const readAhead = 3;
 /** Tables up to so many bytes are kept in memory; without a store, up to the second. */

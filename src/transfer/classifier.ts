@@ -37,7 +37,7 @@ export interface FailedPrediction {
 export type PhotoAnswer = Prediction | FailedPrediction;
 
 export interface AnswerOptions {
-  /** How many pictures go through the model at once: at least 1. Default: 32. */
+  /** How many pictures go through the model at once: at least 1. Default: 16. */
   readonly batchSize?: number;
   /** Told how many pictures are done, of how many. */
   readonly onProgress?: (done: number, total: number) => void;
@@ -212,7 +212,7 @@ function prediction(
 async function* inBatches<Content>(
   count: number,
   read: (indices: readonly number[]) => Promise<Content>,
-  { batchSize = 32, onProgress, signal }: AnswerOptions = {},
+  { batchSize = 16, onProgress, signal }: AnswerOptions = {},
 ): AsyncGenerator<{ readonly indices: readonly number[]; readonly content: Content }> {
   if (!(Number.isInteger(batchSize) && batchSize >= 1)) {
     throw new GraftError("usage", "no such batch size", {
