@@ -176,8 +176,16 @@ function parse(text: string): unknown {
 }
 
 async function makeFolder(path: string): Promise<void> {
-  await mkdir(path, { recursive: true }).catch((cause: unknown) => {
-    throw unusable(path, "the run's folder cannot be made", cause);
+  await mkdir(path, { recursive: true }).catch(async (cause: unknown) => {
+    // Making the folders on the way as well, Node calls a read-only disk a folder that is not there.
+    const plain: unknown = await mkdir(path).catch((error: unknown) => error);
+    const reason = codeOf(plain) === undefined || codeOf(plain) === "ENOENT" ? cause : plain;
+    throw new GraftError("usage", "the run's folder cannot be made", {
+      path: [path],
+      actual: reasonOf(reason),
+      hint: "give a folder that can be written with --out",
+      cause,
+    });
   });
 }
 
