@@ -1,6 +1,6 @@
 /** @file A run's folder: what was asked, what was decided, what came out, and enough to go on after a power cut. */
 import { link, mkdir, readdir, readFile, rm, rmdir, stat, writeFile } from "node:fs/promises";
-import { basename, join, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { reasonOf, writeWhole } from "../files/index.ts";
 import { GraftError, sha256 } from "../tensor/index.ts";
 
@@ -177,16 +177,17 @@ function parse(text: string): unknown {
 
 async function makeFolder(path: string): Promise<void> {
   await mkdir(path, { recursive: true }).catch(async (cause: unknown) => {
-    // Making the folders on the way as well, Node calls a read-only disk a folder that is not there.
-    const plain: unknown = await mkdir(path).catch((error: unknown) => error);
-    const reason = codeOf(plain) === undefined || codeOf(plain) === "ENOENT" ? cause : plain;
-    throw new GraftError("usage", "the run's folder cannot be made", {
-      path: [path],
-      actual: reasonOf(reason),
-      hint: "give a folder that can be written with --out",
-      cause,
-    });
+    throw unusable(path, "the run's folder cannot be made", await whyUnmade(path, cause));
   });
+}
+
+/** Making the folders on the way as well, Node calls a read-only disk a folder that is not there; one by one it does not. */
+async function whyUnmade(path: string, cause: unknown): Promise<unknown> {
+  let why = cause;
+  for (let folder = resolve(path); codeOf(why) === "ENOENT" && folder !== dirname(folder); folder = dirname(folder)) {
+    why = await mkdir(folder).catch((error: unknown) => error);
+  }
+  return codeOf(why) === undefined ? cause : why;
 }
 
 /** One process a run: `run.lock` names it. A lock whose process is gone is taken over. */

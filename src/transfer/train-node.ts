@@ -359,11 +359,20 @@ function resultOf({
       reason: fineTuned.reason,
     },
     frozenDigest,
-    remarks: [...base.remarks, ...photos.remarks],
+    remarks: [...base.remarks, ...rangeRemarks(transferred), ...photos.remarks],
     seconds: (performance.now() - started) / 1000,
     peakMemoryBytes: process.resourceUsage().maxRSS * 1024,
     versions: { graftwork: packageVersion(), runtime: `${runtime.name} ${runtime.version}` },
   };
+}
+
+/** What the range of values was measured to be, where nobody said. */
+function rangeRemarks({ rangeTrials: [best, second] }: Transferred): readonly string[] {
+  if (best === undefined) return [];
+  const runnerUp = second === undefined ? "" : `, with "${second.range.name}" ${second.logLoss.toFixed(3)}`;
+  return [
+    `The values it was trained on were measured: "${best.range.name}" (log loss of held-out photos ${best.logLoss.toFixed(3)}${runnerUp}); --range says otherwise.`,
+  ];
 }
 
 function partCounts({ train, validation, test }: TransferParts): TrainResult["counts"] {

@@ -141,6 +141,7 @@ export async function transferTo(
   const isHeldBack = parts.test.labels.length > 0;
   const judgedBy = isHeldBack ? "test" : "cross-validation";
   const unseen = heldOut(pool, final, classes);
+  if (!isHeldBack && unseen.data.labels.length === 0) throw nothingToJudgeBy();
   const judgedData = isHeldBack ? parts.test : unseen.data;
   const frozenLogits = isHeldBack ? logitsOf(testRows, final, classes) : unseen.logits;
   const { regularization, crossValidated } = final;
@@ -247,17 +248,18 @@ export async function transferTo(
 /** The photos that were held out in cross-validation, and what was said of them: the only photo of a class never is. */
 function heldOut(pool: Dataset, { outOfFold }: LinearHead, classes: number) {
   const indices = [...pool.labels.keys()].filter((index) => outOfFold.isHeldOut[index] === 1);
-  if (indices.length === 0) {
-    throw new GraftError("bad-data", "there is one photo of each class: none is left to judge by", {
-      expected: "at least two photos of a class",
-      hint: "add photos",
-    });
-  }
   const logits = new Float32Array(indices.length * classes);
   for (const [row, index] of indices.entries()) {
     logits.set(outOfFold.logits.subarray(index * classes, (index + 1) * classes), row * classes);
   }
   return { data: subset(pool, indices), logits };
+}
+
+function nothingToJudgeBy(): GraftError {
+  return new GraftError("bad-data", "there is one photo of each class: none is left to judge by", {
+    expected: "at least two photos of a class",
+    hint: "add photos",
+  });
 }
 
 /** Temperature and threshold from examples that the model did not learn from. */
