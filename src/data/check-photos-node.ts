@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import type { Photo } from "./duplicates.ts";
 import type { LabelledFile, SkippedFile } from "./layout.ts";
-import type { PhotoPool } from "./photo-pool-node.ts";
+import { askTwice, type PhotoPool } from "./photo-pool-node.ts";
 
 /** Told now and then how far a folder has been read. */
 export type PhotoProgress = (done: number, total: number) => void;
@@ -23,7 +23,7 @@ export async function checkPhotos(
   let done = 0;
   const follow = async (): Promise<void> => {
     for (let at = next++; at < files.length; at = next++) {
-      const answer = await pool.run({ kind: "check", source: join(folder, files[at]?.file ?? "") });
+      const answer = await askTwice(pool, { kind: "check", source: join(folder, files[at]?.file ?? "") });
       if (answer.kind === "checked") digests[at] = answer.digest;
       if (answer.kind === "failed") reasons.set(at, answer.reason);
       done += 1;

@@ -1,7 +1,7 @@
 /** @file Photos on disk as a dataset. */
 import { GraftError } from "../tensor/index.ts";
 import { type Dataset, noSuchExample, type View } from "./dataset.ts";
-import type { PhotoPool } from "./photo-pool-node.ts";
+import { askTwice, type PhotoPool } from "./photo-pool-node.ts";
 import type { PixelRecipe } from "./picture.ts";
 
 /** A photo of a dataset. */
@@ -41,7 +41,7 @@ async function readViews(
     views.map(async ({ index, augmentation, seed }, at) => {
       const photo = photos[index];
       if (photo === undefined) return noSuchExample(index, photos.length);
-      const answer = await pool.run({
+      const answer = await askTwice(pool, {
         kind: "pixels",
         source: photo.path,
         digest: photo.digest,

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { GraftError } from "../tensor/index.ts";
 import { listFolder } from "./list-folder-node.ts";
 import type { PhotoList } from "./photo-folder.ts";
-import { photoPool } from "./photo-pool-node.ts";
+import { askTwice, photoPool } from "./photo-pool-node.ts";
 import type { PhotoSource } from "./photo-worker-node.ts";
 
 /** A photo that is no file: its bytes, and what to call it. */
@@ -47,7 +47,7 @@ export async function photosOf(
         indices.map(async (index) => {
           const photo = photos[index];
           if (photo === undefined) throw new GraftError("usage", "no such photo", { actual: String(index) });
-          const answer = await pool.run({ kind: "pixels", source: photo.source, recipe });
+          const answer = await askTwice(pool, { kind: "pixels", source: photo.source, recipe });
           if (answer.kind === "pixels") return answer.pixels;
           const reason = answer.kind === "failed" ? answer.reason : "no pixels";
           return new GraftError("bad-data", reason, { path: [photo.name] });

@@ -77,6 +77,15 @@ export function photoPool(size: number = Math.min(availableParallelism(), 4)): P
   };
 }
 
+/**
+ * The answer to a task; a photo that seems broken is asked for once more, before it is called so: what libvips reports is
+ * shared between threads, and a loaded machine may refuse a file once.
+ */
+export async function askTwice(pool: PhotoPool, task: PhotoTask): Promise<PhotoAnswer> {
+  const answer = await pool.run(task);
+  return answer.kind === "failed" ? await pool.run(task) : answer;
+}
+
 /** Threads of one's own, started by `start`, that answer as photo-worker-node.ts does. */
 export function workerPool(size: number, start: () => Worker): PhotoPool {
   if (!Number.isInteger(size) || size < 1 || size > 16) {

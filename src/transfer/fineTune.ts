@@ -82,6 +82,8 @@ export interface FineTuneInputs {
 /** The highest rate of the head; each block below learns at `decay` times the rate of the one above. */
 const [rate, decay] = [1e-4, 0.85];
 const batchSize = 32;
+/** The part of the log loss that fine-tuning must take away to be kept. */
+const leastGain = 0.02;
 /** Maps with more numbers than this a picture take too long and too much memory to be tuned without being asked. */
 const largestMap = 2 ** 18;
 
@@ -313,11 +315,17 @@ function compare(before: Float32Array, after: Float32Array, labels: readonly num
   const alternative = "b-is-better" as const;
   const answers = comparePaired(rightness(before, labels, classes), rightness(after, labels, classes), { alternative });
   const losses = pairedLogLoss(lossesOf(before), lossesOf(after), { alternative });
-  // One test, so that chance has one chance; and it must not be bought with wrong answers.
-  const helps = losses.better === "b" && answers.onlyB >= answers.onlyA;
+  // One test, so that chance has one chance; it must not be bought with wrong answers, and be more than a hair.
+  const isNoticeable = losses.difference >= leastGain * mean(lossesOf(before));
+  const helps = losses.better === "b" && answers.onlyB >= answers.onlyA && isNoticeable;
   const counted = `on ${answers.n} photos set apart it mends ${answers.onlyB} mistakes and makes ${answers.onlyA}`;
   const level = `log loss ${losses.difference >= 0 ? "less" : "more"} by ${Math.abs(losses.difference).toFixed(3)}, p = ${losses.pValue.toPrecision(2)}`;
-  return { helps, reason: `${counted}; ${level}${helps ? "" : ": not beyond chance"}`, answers, losses };
+  return {
+    helps,
+    reason: `${counted}; ${level}${helps ? "" : `: ${losses.better === "b" ? "too little to give up the frozen base for" : "not beyond chance"}`}`,
+    answers,
+    losses,
+  };
 }
 
 function rightness(logits: Float32Array, labels: readonly number[], classes: number): number[] {

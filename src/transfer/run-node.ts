@@ -60,6 +60,7 @@ export async function openRun(path: string, settings: Readonly<Record<string, un
       hint: `go on with it by \`graft resume ${path}\`, or give another folder with --out`,
     });
   }
+  if (before === undefined) await refuseOthers(path);
   await makeFolder(path);
   const unlock = await lock(path);
   try {
@@ -173,6 +174,18 @@ function parse(text: string): unknown {
   } catch {
     return undefined;
   }
+}
+
+/** Files of a run's names without a run's `run.json` are somebody else's. */
+async function refuseOthers(path: string): Promise<void> {
+  const names = await readdir(path).catch(() => []);
+  const taken = names.filter((name) => ["model.onnx", "report.html", "metrics.jsonl"].includes(name));
+  if (taken.length === 0) return;
+  throw new GraftError("usage", "the folder holds files that a run would write over", {
+    path: [path],
+    actual: taken.join(", "),
+    hint: "give another folder with --out",
+  });
 }
 
 async function makeFolder(path: string): Promise<void> {

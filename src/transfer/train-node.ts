@@ -1,4 +1,5 @@
 /** @file `graft train`: a folder of photos in, a run's folder with the artifact and the report out. */
+import { rm } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { imageFolder } from "../data/image-folder-node.ts";
 import type { PhotoFolder } from "../data/index.ts";
@@ -256,6 +257,8 @@ async function trainIn({ run, settings, base, hooks, started }: Job): Promise<Tr
       }),
     );
     await run.update({ status: "done", result: { ...result } });
+    // What was there to go on from is not needed any more.
+    await rm(run.file("checkpoints"), { recursive: true, force: true });
     return result;
   } finally {
     await photos.close();
