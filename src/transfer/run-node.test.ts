@@ -41,13 +41,13 @@ describe("a run's folder", () => {
     "takes over from a process that was killed and never asked for",
     async () => {
       // The second sleep does not know of the first, and so never asks how it ended.
-      const parent = spawn("sh", ["-c", "sleep 0.01 & echo $!; exec sleep 30"], {
+      const parent = spawn("sh", ["-c", "sleep 0.3 & echo $!; exec sleep 30"], {
         stdio: ["ignore", "pipe", "ignore"],
       });
       try {
         const [said] = await once(parent.stdout, "data");
         const pid = String(said).trim();
-        await expect.poll(() => readFileSync(`/proc/${pid}/stat`, "latin1")).toContain(") Z ");
+        await expect.poll(() => readFileSync(`/proc/${pid}/stat`, "latin1"), { timeout: 10_000 }).toContain(") Z ");
         writeFileSync(join(folder, "run.lock"), pid);
         const run = await openRun(folder, {});
         await run.close();
