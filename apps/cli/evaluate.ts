@@ -24,7 +24,7 @@ const shown = 10;
 export async function evaluate(artifact: string, folder: string, options: EvaluateOptions): Promise<number> {
   const { json, minAccuracy, part, strict = false, batch, threads } = options;
   const progress = progressOn(options);
-  const model = await loadModel(artifact, threads === undefined ? {} : { threads });
+  const model = await loadModel(artifact, { threads });
   try {
     for (const remark of model.remarks) progress.note(remark);
     const { photos, layout, skipped, close } = await labelledFolder(folder, model.classNames, {

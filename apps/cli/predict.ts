@@ -26,7 +26,7 @@ export async function predict(artifact: string, files: readonly string[], option
   if (photos.files.length === 0) {
     throw new GraftError("bad-data", "there is no file to say anything of", { path: [...files] });
   }
-  const model = await loadModel(artifact, threads === undefined ? {} : { threads });
+  const model = await loadModel(artifact, { threads });
   const progress = progressOn(options);
   try {
     for (const remark of model.remarks) progress.note(remark);

@@ -43,7 +43,7 @@ async function follow(work: (hooks: TrainHooks) => Promise<TrainResult>, options
   const progress = progressOn(options);
   try {
     const result = await work({
-      ...(threads === undefined ? {} : { threads }),
+      threads,
       progress: (stage, done, total) => progress.progress(stage, done, total),
       tell: (sentence) => progress.note(oneLine(sentence)),
     });
@@ -81,7 +81,7 @@ async function estimate(settings: TrainSettings, options: TrainOptions): Promise
   try {
     const { threads } = options;
     const plan = await dryRun(settings, {
-      ...(threads === undefined ? {} : { threads }),
+      threads,
       progress: (stage, done, total) => progress.progress(stage, done, total),
       tell: (sentence) => progress.note(oneLine(sentence)),
     });

@@ -127,3 +127,10 @@ export function noSuchExample(index: number, count: number): GraftError {
     actual: String(index),
   });
 }
+
+/** How many examples of each class, in the order of the class names. */
+export function classCounts({ classNames, labels }: Pick<Dataset, "classNames" | "labels">): number[] {
+  const counts = classNames.map(() => 0);
+  for (const label of labels) counts[label] = (counts[label] ?? 0) + 1;
+  return counts;
+}

@@ -2,14 +2,14 @@
 import { join } from "node:path";
 import { GraftError } from "../tensor/index.ts";
 import { checkPhotos, type PhotoProgress } from "./check-photos-node.ts";
-import type { Dataset } from "./dataset.ts";
+import { classCounts, type Dataset } from "./dataset.ts";
 import { type Photo, remarkTornGroups, settleDuplicates } from "./duplicates.ts";
 import { groupPattern, keysOf } from "./group.ts";
 import { type Layout, layoutOf, type SkippedFile } from "./layout.ts";
 import { listFolder, readTables } from "./list-folder-node.ts";
 import { byCodePoint, counted, listed } from "./names.ts";
 import { photoDataset } from "./photo-dataset-node.ts";
-import type { ClassCounts, PhotoFolder } from "./photo-folder.ts";
+import type { PhotoFolder } from "./photo-folder.ts";
 import { type PhotoPool, photoPool } from "./photo-pool-node.ts";
 import { type Part, splitByContent } from "./split.ts";
 
@@ -28,11 +28,11 @@ export interface ImageFolderOptions {
    */
   readonly keepValidation?: boolean;
   /** What belongs together, by its path: see `groupPattern`. Takes the place of the table's `group` column. */
-  readonly group?: string | RegExp;
+  readonly group?: string | RegExp | undefined;
   /** Throw for the first photo that would be skipped. Default: false. */
   readonly strict?: boolean;
   /** Threads that decode. Default: one a core, at most 4. */
-  readonly threads?: number;
+  readonly threads?: number | undefined;
   readonly onProgress?: PhotoProgress;
 }
 
@@ -121,7 +121,7 @@ async function readFolder(folder: string, options: ImageFolderOptions, pool: Pho
         ? [`the group pattern matches all but ${counted(ungrouped, "photo")}; these are on their own`]
         : []),
     ],
-    counts: { train: countsOf(train), validation: countsOf(validation), test: countsOf(test) },
+    counts: { train: classCounts(train), validation: classCounts(validation), test: classCounts(test) },
     close: () => pool.close(),
   };
 }
@@ -184,12 +184,6 @@ function assign(photos: readonly Photo[], fractions: SplitPlan["fractions"], see
     ...photo,
     assigned: isOpen(photo) ? (parts.next().value ?? "train") : (photo.part ?? "train"),
   }));
-}
-
-function countsOf({ classNames, labels }: Dataset): ClassCounts {
-  const counts = classNames.map(() => 0);
-  for (const label of labels) counts[label] = (counts[label] ?? 0) + 1;
-  return counts;
 }
 
 async function placed<T>(folder: string, read: () => Promise<T>): Promise<T> {

@@ -14,7 +14,7 @@ export {
   randomTranslation,
   randomZoom,
 } from "./augmentation.ts";
-export { augmented, concatenate, type Dataset, subset, type View } from "./dataset.ts";
+export { augmented, classCounts, concatenate, type Dataset, subset, type View } from "./dataset.ts";
 export type { SkippedFile } from "./layout.ts";
 export { type LabelledPicture, memoryDataset } from "./memory-dataset.ts";
 export type { ClassCounts, LabelledFolder, PhotoFolder, PhotoList } from "./photo-folder.ts";

@@ -2,7 +2,7 @@
 import { readdir } from "node:fs/promises";
 import { join, relative } from "node:path";
 import sharp from "sharp";
-import { reasonOf, writeWhole } from "../files/index.ts";
+import { reasonOf, systemCode, writeWhole } from "../files/index.ts";
 import { GraftError } from "../tensor/index.ts";
 import type { Picture } from "./picture.ts";
 import { drawSamplePicture, sampleKinds } from "./sample.ts";
@@ -68,7 +68,7 @@ function seedOf(seed: number, kind: number, index: number): number {
 
 async function refuseOtherThings(folder: string, own: ReadonlySet<string>): Promise<void> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch((cause: unknown) => {
-    if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") return [];
+    if (systemCode(cause) === "ENOENT") return [];
     throw new GraftError("usage", "no folder can be drawn into there", {
       path: [folder],
       actual: reasonOf(cause),

@@ -2,6 +2,7 @@
 import { mkdir, open, readFile, rename, unlink } from "node:fs/promises";
 import { dirname } from "node:path";
 import { GraftError } from "../tensor/index.ts";
+import { isDiskFull, reasonOf } from "./system-node.ts";
 
 let written = 0;
 
@@ -45,30 +46,11 @@ async function syncFolder(folder: string): Promise<void> {
   await handle?.close();
 }
 
-function unwritable(path: string, cause: unknown): GraftError {
-  const isFull = ["ENOSPC", "EDQUOT"].includes(codeOf(cause));
-  return new GraftError(isFull ? "out-of-resources" : "usage", "the file cannot be written", {
+/** The error for a file that could not be written: `out-of-resources` where the disk is full, else `usage`. */
+export function unwritable(path: string, cause: unknown): GraftError {
+  return new GraftError(isDiskFull(cause) ? "out-of-resources" : "usage", "the file cannot be written", {
     path: [path],
     actual: reasonOf(cause),
     cause,
   });
-}
-
-function codeOf(cause: unknown): string {
-  return cause instanceof Error && "code" in cause ? String(cause.code) : "";
-}
-
-/** What the system said, in words. */
-export function reasonOf(cause: unknown): string {
-  const known: Readonly<Record<string, string>> = {
-    ENOENT: "no such file or folder",
-    ENOTDIR: "a file where a folder was expected",
-    EACCES: "permission denied",
-    EROFS: "a read-only file system",
-    ENOSPC: "no space left on the disk",
-    EDQUOT: "the disk quota is used up",
-    EMFILE: "too many open files",
-    EISDIR: "a folder",
-  };
-  return known[codeOf(cause)] ?? (cause instanceof Error ? cause.message : String(cause));
 }

@@ -4,7 +4,7 @@ import { createReadStream } from "node:fs";
 import { type FileHandle, mkdir, open, readFile, rename, rm, stat, unlink, writeFile } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { reasonOf, writeWhole } from "../files/index.ts";
+import { isAlive, reasonOf, systemCode, unwritable, writeWhole } from "../files/index.ts";
 import { GraftError } from "../tensor/index.ts";
 
 export interface DownloadProgress {
@@ -21,7 +21,7 @@ export interface DownloadOptions {
   /** The SHA-256 that the file must have, where it is known. */
   readonly digest?: string;
   readonly onProgress?: (progress: DownloadProgress) => void;
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   /** How often it is tried. Default: 4. */
   readonly attempts?: number;
   /** How long nothing may arrive, in milliseconds. Default: 30,000. */
@@ -208,19 +208,6 @@ async function openAt(part: string, start: number): Promise<FileHandle> {
   }
 }
 
-function unwritable(path: string, cause: unknown): GraftError {
-  const code = cause instanceof Error && "code" in cause ? cause.code : "";
-  return new GraftError(
-    code === "ENOSPC" || code === "EDQUOT" ? "out-of-resources" : "usage",
-    "the file cannot be written",
-    {
-      path: [path],
-      actual: reasonOf(cause),
-      cause,
-    },
-  );
-}
-
 /** What was received before, if it is of the same address and can be told from a changed file. */
 async function partOf(
   part: string,
@@ -308,7 +295,7 @@ async function lockOf(path: string): Promise<string | undefined> {
       await writeFile(lock, String(process.pid), { flag: "wx" });
       return lock;
     } catch (cause) {
-      if (!(cause instanceof Error && "code" in cause && cause.code === "EEXIST")) throw unwritable(lock, cause);
+      if (systemCode(cause) !== "EEXIST") throw unwritable(lock, cause);
       if (await isHeld(lock)) return undefined;
       await rm(lock, { force: true });
     }
@@ -317,13 +304,5 @@ async function lockOf(path: string): Promise<string | undefined> {
 }
 
 async function isHeld(lock: string): Promise<boolean> {
-  const holder = Number(await readFile(lock, "utf8").catch(() => ""));
-  if (!Number.isSafeInteger(holder) || holder <= 0) return false;
-  if (holder === process.pid) return true;
-  try {
-    process.kill(holder, 0);
-    return true;
-  } catch (cause) {
-    return cause instanceof Error && "code" in cause && cause.code === "EPERM";
-  }
+  return await isAlive(Number(await readFile(lock, "utf8").catch(() => "")));
 }

@@ -21,9 +21,9 @@ import { dependentOn, findCut, namedCut } from "./cut-finder.ts";
 
 export interface OnnxBaseOptions {
   /** The side of the pictures, where it is not the model's own. */
-  readonly imageSize?: number;
+  readonly imageSize?: number | undefined;
   /** The name of the value to cut at. Found where it is not given. */
-  readonly cut?: string;
+  readonly cut?: string | undefined;
 }
 
 /** What an ONNX file says of itself as a base. */

@@ -36,4 +36,4 @@ export {
   type ValueDescription,
 } from "./describe.ts";
 export { modelWithGradients } from "./gradients.ts";
-export { withTwoViews } from "./twoViews.ts";
+export { withTwoViews, withViews } from "./twoViews.ts";

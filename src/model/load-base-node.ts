@@ -21,13 +21,13 @@ import { namedCut } from "./cut-finder.ts";
 
 export interface LoadBaseOptions extends Pick<DownloadOptions, "offline" | "onProgress" | "signal"> {
   /** The side of its pictures, in pixels. Default: the base's own. */
-  readonly imageSize?: number;
+  readonly imageSize?: number | undefined;
   /** The name of the value or layer to cut at. Default: before the classifier. */
-  readonly cut?: string;
+  readonly cut?: string | undefined;
   /** The width of an application. Default: 1, or what the handle says. */
   readonly alpha?: number;
   /** The values that it was trained on, where they are known better than by the file. */
-  readonly range?: ValueRange;
+  readonly range?: ValueRange | undefined;
 }
 
 /**

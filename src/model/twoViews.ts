@@ -81,3 +81,8 @@ function cutOut(
   const ends = [(from.height + height) / 2, (from.width + width) / 2];
   return build.slice(pictures, starts, ends, axes);
 }
+
+/** The base as it looks at pictures so often: twice, or with 1 as it is. Throws as `withTwoViews`. */
+export function withViews(base: Base, views: 1 | 2 = 2): Base {
+  return views === 1 ? base : withTwoViews(base);
+}

@@ -13,7 +13,7 @@ export interface NodeRuntimeOptions {
   /** "cpu" by default. */
   readonly device?: Device;
   /** Threads within one operator; as many as the process may use by default. */
-  readonly threads?: number;
+  readonly threads?: number | undefined;
   /** Whether idle threads wait busily. Faster steps on a free machine, slower ones on a shared machine; on by default. */
   readonly spinning?: boolean;
 }
@@ -44,7 +44,7 @@ async function load(): Promise<Library> {
 async function compile(
   library: Library,
   model: Uint8Array,
-  { device, threads, spinning }: Required<NodeRuntimeOptions>,
+  { device, threads, spinning }: { readonly device: Device; readonly threads: number; readonly spinning: boolean },
   { state = [], optimization = "all", profile }: CompileOptions,
 ): Promise<Executable> {
   const { opset } = inspectBytes(model);

@@ -11,7 +11,7 @@ const maximumBytes = 2 ** 31 - 1;
 
 export interface LoadModelOptions {
   /** Threads within one operator, and that decode. Default: as many as the process may use. */
-  readonly threads?: number;
+  readonly threads?: number | undefined;
 }
 
 /** A classifier that reads photos from disk. */
@@ -41,7 +41,7 @@ export async function loadedModel(
   bytes: Uint8Array,
   { threads, path }: LoadModelOptions & { readonly path?: string } = {},
 ): Promise<LoadedModel> {
-  const runtime = await nodeRuntime(threads === undefined ? {} : { threads });
+  const runtime = await nodeRuntime({ threads });
   const classifier = await openClassifier(bytes, runtime, path === undefined ? {} : { path });
   return {
     ...classifier,

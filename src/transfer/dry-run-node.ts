@@ -1,10 +1,11 @@
 /** @file A dry run: how long training would take on this machine, and how much memory and disk, from one batch. */
-import { type Base, headlessGraph, withTwoViews } from "../model/index.ts";
+import { classCounts } from "../data/index.ts";
+import { headlessGraph, withViews } from "../model/index.ts";
 import { onnxModelOf, writeModel } from "../onnx/index.ts";
 import { nodeRuntime } from "../runtime/onnxruntime-node.ts";
 import { elementCount } from "../tensor/index.ts";
 import { rememberedBytes, tuningShare } from "./fineTune.ts";
-import { countsOf, defaultEpochs, testFraction, validationFraction } from "./plan.ts";
+import { defaultEpochs, testFraction, validationFraction } from "./plan.ts";
 import { readPhotos, resolveSettings, type TrainHooks, type TrainSettings } from "./train-node.ts";
 
 /** What `graft train --dry-run --json` prints. */
@@ -39,10 +40,9 @@ export async function dryRun(asked: TrainSettings, hooks: TrainHooks = {}): Prom
   const lookedSeconds = (performance.now() - lookFrom) / 1000;
   try {
     const { train, validation, test, classNames } = photos;
-    const runtime = await nodeRuntime(hooks.threads === undefined ? {} : { threads: hooks.threads });
-    const looking = settings.views === 1 ? (each: Base) => each : withTwoViews;
+    const runtime = await nodeRuntime({ threads: hooks.threads });
     const range = base.range ?? { name: "any", channels: "rgb", scale: [1, 1, 1], offset: [0, 0, 0] };
-    const looked = looking({ ...base, range });
+    const looked = withViews({ ...base, range }, settings.views);
     const graph = headlessGraph(looked);
     const executable = await runtime.compile(writeModel(onnxModelOf(graph)));
     const views = Array.from({ length: timed }, (_, index) => ({ index: index % train.labels.length }));
@@ -55,7 +55,7 @@ export async function dryRun(asked: TrainSettings, hooks: TrainHooks = {}): Prom
     const [decoded, decode] = await secondsOf(read);
     const [, forward] = await secondsOf(() => run(decoded));
     await executable.dispose();
-    const counts = countsOf(train.labels, classNames.length);
+    const counts = classCounts(train);
     const total = train.labels.length + validation.labels.length + test.labels.length;
     const perPhoto = Math.max(decode, forward) / timed;
     const heldBack = test.labels.length > 0 ? 0 : (settings.testFraction ?? testFraction(counts));

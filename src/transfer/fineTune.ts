@@ -4,7 +4,6 @@ import {
   comparePaired,
   exampleLosses,
   fitTemperature,
-  indexOfLargest,
   type PairedComparison,
   type PairedLossComparison,
   pairedLogLoss,
@@ -28,6 +27,7 @@ import {
   fit,
   softmaxCrossEntropy,
 } from "../training/index.ts";
+import { rightness } from "./linear.ts";
 import { defaultEpochs, type FineTune } from "./plan.ts";
 import type { TransferPlatform } from "./platform.ts";
 
@@ -326,12 +326,6 @@ function compare(before: Float32Array, after: Float32Array, labels: readonly num
     answers,
     losses,
   };
-}
-
-function rightness(logits: Float32Array, labels: readonly number[], classes: number): number[] {
-  return labels.map((label, index) =>
-    indexOfLargest(logits.subarray(index * classes, (index + 1) * classes)) === label ? 1 : 0,
-  );
 }
 
 function mean(values: ArrayLike<number>): number {

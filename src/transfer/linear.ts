@@ -1,4 +1,5 @@
-/** @file A linear head applied to features that are already there. */
+/** @file A linear head applied to features that are already there, and which of its answers are right. */
+import { indexOfLargest } from "../evaluation/index.ts";
 
 /** features·kernel + bias, `[examples, classes]`, summed in double precision. */
 export function logitsOf(
@@ -20,4 +21,11 @@ export function logitsOf(
     logits.set(row, example * classes);
   }
   return logits;
+}
+
+/** By example: 1 where the largest logit is its class's, else 0. */
+export function rightness(logits: Float32Array, labels: readonly number[], classes: number): number[] {
+  return labels.map((label, index) =>
+    indexOfLargest(logits.subarray(index * classes, (index + 1) * classes)) === label ? 1 : 0,
+  );
 }

@@ -50,13 +50,6 @@ export function planFineTuning(
   return { isTried: true, reason: "" };
 }
 
-/** How many of each class, by its label. */
-export function countsOf(labels: readonly number[], classes: number): number[] {
-  const counts = new Array<number>(classes).fill(0);
-  for (const label of labels) counts[label] = (counts[label] ?? 0) + 1;
-  return counts;
-}
-
 function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted[Math.floor(sorted.length / 2)] ?? 0;

@@ -5,7 +5,6 @@ import type { Dataset, PhotoFolder } from "../data/index.ts";
 import { type ReportData, renderReport, reportSchema } from "../evaluation/index.ts";
 import { writeWhole } from "../files/index.ts";
 import { elementCount, GraftError } from "../tensor/index.ts";
-import { countsOf } from "./plan.ts";
 import type { TrainResult, TrainSettings } from "./train-node.ts";
 import type { Transferred } from "./transfer.ts";
 
@@ -56,7 +55,7 @@ async function reportOf({
     photos: {
       layout: photos.layout,
       parts: (["train", "validation", "test"] as const)
-        .map((name) => ({ name, counts: countsOf(parts[name].labels, classes) }))
+        .map((name) => ({ name, counts: result.counts[name] }))
         .filter(({ counts }) => counts.some((count) => count > 0)),
       skipped: result.skipped,
       digest: result.dataDigest,

@@ -1,7 +1,7 @@
 /** @file A run's folder: what was asked, what was decided, what came out, and enough to go on after a power cut. */
 import { link, mkdir, readdir, readFile, rm, rmdir, stat, writeFile } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
-import { reasonOf, writeWhole } from "../files/index.ts";
+import { isAlive, isDiskFull, reasonOf, systemCode, writeWhole } from "../files/index.ts";
 import { GraftError, sha256 } from "../tensor/index.ts";
 
 const schema = 1;
@@ -114,7 +114,7 @@ export async function openRun(path: string, settings: Readonly<Record<string, un
 export async function readRun(path: string): Promise<RunRecord | undefined> {
   const file = join(path, "run.json");
   const text = await readFile(file, "utf8").catch((cause: unknown) => {
-    if (codeOf(cause) === "ENOENT") return undefined;
+    if (systemCode(cause) === "ENOENT") return undefined;
     throw new GraftError("usage", "the run cannot be read", { path: [file], actual: reasonOf(cause), cause });
   });
   if (text === undefined) return undefined;
@@ -197,10 +197,14 @@ async function makeFolder(path: string): Promise<void> {
 /** Making the folders on the way as well, Node calls a read-only disk a folder that is not there; one by one it does not. */
 async function whyUnmade(path: string, cause: unknown): Promise<unknown> {
   let why = cause;
-  for (let folder = resolve(path); codeOf(why) === "ENOENT" && folder !== dirname(folder); folder = dirname(folder)) {
+  for (
+    let folder = resolve(path);
+    systemCode(why) === "ENOENT" && folder !== dirname(folder);
+    folder = dirname(folder)
+  ) {
     why = await mkdir(folder).catch((error: unknown) => error);
   }
-  return codeOf(why) === undefined ? cause : why;
+  return systemCode(why) === "" ? cause : why;
 }
 
 /** One process a run: `run.lock` names it. A lock whose process is gone is taken over. */
@@ -214,13 +218,14 @@ async function lock(path: string): Promise<() => Promise<void>> {
       const isTaken = await link(mine, file).then(
         () => false,
         (cause: unknown) => {
-          if (codeOf(cause) === "EEXIST") return true;
+          if (systemCode(cause) === "EEXIST") return true;
           throw cause;
         },
       );
       if (!isTaken) return () => rm(file, { force: true });
       const owner = Number(await readFile(file, "utf8").catch(() => ""));
-      if (await isAlive(owner)) {
+      // A lock of our own number is from a process before us.
+      if (owner !== process.pid && (await isAlive(owner))) {
         throw new GraftError("usage", "the run is in progress in another process", {
           path: [path],
           actual: `process ${owner}`,
@@ -237,24 +242,8 @@ async function lock(path: string): Promise<() => Promise<void>> {
   }
 }
 
-function codeOf(cause: unknown): unknown {
-  return cause instanceof Error && "code" in cause ? cause.code : undefined;
-}
-
-async function isAlive(pid: number): Promise<boolean> {
-  if (!Number.isInteger(pid) || pid <= 0 || pid === process.pid) return false;
-  try {
-    process.kill(pid, 0);
-  } catch (cause) {
-    return codeOf(cause) === "EPERM";
-  }
-  // One that was killed keeps its number until its parent asks for it, which in a container may be never.
-  const about = await readFile(`/proc/${pid}/stat`, "latin1").catch(() => "");
-  return !/^ [ZX]/.test(about.slice(about.lastIndexOf(")") + 1));
-}
-
 function unusable(path: string, reason: string, cause: unknown): GraftError {
-  const isFull = codeOf(cause) === "ENOSPC" || codeOf(cause) === "EDQUOT";
+  const isFull = isDiskFull(cause);
   return new GraftError(isFull ? "out-of-resources" : "usage", reason, {
     path: [path],
     actual: reasonOf(cause),

@@ -2,7 +2,7 @@
 import { rm } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { imageFolder } from "../data/image-folder-node.ts";
-import type { PhotoFolder } from "../data/index.ts";
+import { classCounts, type PhotoFolder } from "../data/index.ts";
 import { packageVersion, writeWhole } from "../files/index.ts";
 import { type Base, baseMetadata, type ValueRange, valueRanges } from "../model/index.ts";
 import { defaultBase, loadBase } from "../model/load-base-node.ts";
@@ -13,11 +13,11 @@ import { checkpointFile } from "../training/checkpoint-node.ts";
 import { featureStore } from "../training/features-node.ts";
 import { aboutArtifact } from "./about.ts";
 import { packClassifier } from "./classifier.ts";
-import { countsOf, type FineTune, validationFraction } from "./plan.ts";
+import { type FineTune, validationFraction } from "./plan.ts";
 import type { Progress } from "./platform.ts";
 import { writeReport } from "./report-node.ts";
 import { dataDigest, openRun, type RunFolder } from "./run-node.ts";
-import { type TransferParts, type Transferred, transferTo } from "./transfer.ts";
+import { type Transferred, transferTo } from "./transfer.ts";
 
 /** What a run is asked for. */
 export interface TrainSettings {
@@ -158,10 +158,10 @@ export async function resolveSettings(
   const handle = asked.base ?? (await defaultBase());
   const { imageSize, cut, range } = asked;
   const base = await loadBase(handle, {
-    ...(imageSize === undefined ? {} : { imageSize }),
-    ...(cut === undefined ? {} : { cut }),
-    ...(range === undefined ? {} : { range: rangeNamed(range) }),
-    ...(signal === undefined ? {} : { signal }),
+    imageSize,
+    cut,
+    range: range === undefined ? undefined : rangeNamed(range),
+    signal,
     onProgress: ({ file, received, total }) => progress(`downloading ${basename(file)}`, received, total ?? 0),
   });
   signal?.throwIfAborted();
@@ -214,17 +214,24 @@ async function trainIn({ run, settings, base, hooks, started }: Job): Promise<Tr
       });
     }
     await run.update({ data: digest });
-    const runtime = await nodeRuntime(hooks.threads === undefined ? {} : { threads: hooks.threads });
-    const transferred = await transferTo(base, photos, transferOptions(settings, started), {
-      runtime,
-      features: featureStore(undefined, { onWarning: once(tell) }),
-      checkpoint: (stage) => checkpointFile(run.file("checkpoints", stage)),
-      progress,
-      timed,
-      log: run.log,
-      decide: run.decide,
-      signal,
-    });
+    const runtime = await nodeRuntime({ threads: hooks.threads });
+    const { minutes } = settings;
+    const secondsLeft = minutes === undefined ? undefined : () => minutes * 60 - (performance.now() - started) / 1000;
+    const transferred = await transferTo(
+      base,
+      photos,
+      { ...settings, secondsLeft },
+      {
+        runtime,
+        features: featureStore(undefined, { onWarning: once(tell) }),
+        checkpoint: (stage) => checkpointFile(run.file("checkpoints", stage)),
+        progress,
+        timed,
+        log: run.log,
+        decide: run.decide,
+        signal,
+      },
+    );
     const artifact = run.file("model.onnx");
     const bytes = await timed("writing the artifact", async () => {
       const packed = await packClassifier(
@@ -276,25 +283,10 @@ export async function readPhotos(
     validationFraction: 0,
     testFraction: 0,
     strict,
-    ...(group === undefined ? {} : { group }),
-    ...(threads === undefined ? {} : { threads: Math.min(threads, 16) }),
+    group,
+    threads: threads === undefined ? undefined : Math.min(threads, 16),
     onProgress: (done, total) => progress("photos", done, total),
   });
-}
-
-function transferOptions(
-  { fineTune, epochs, seed, classWeights, views, testFraction, minutes }: TrainSettings,
-  started: number,
-) {
-  return {
-    ...(fineTune === undefined ? {} : { fineTune }),
-    ...(epochs === undefined ? {} : { epochs }),
-    ...(seed === undefined ? {} : { seed }),
-    ...(classWeights === undefined ? {} : { classWeights }),
-    ...(views === undefined ? {} : { views }),
-    ...(testFraction === undefined ? {} : { testFraction }),
-    ...(minutes === undefined ? {} : { secondsLeft: () => minutes * 60 - (performance.now() - started) / 1000 }),
-  };
 }
 
 /** The first sentence only: every table of features would say the same. */
@@ -342,7 +334,11 @@ function resultOf({
     report: join(run.path, "report.html"),
     base: baseMetadata(base.name, base.provenance),
     classes: parts.train.classNames,
-    counts: partCounts(parts),
+    counts: {
+      train: classCounts(parts.train),
+      validation: classCounts(parts.validation),
+      test: classCounts(parts.test),
+    },
     layout: photos.layout,
     skipped: photos.skipped.map(({ file, reason }) => ({ file, reason })),
     judgedBy,
@@ -376,15 +372,6 @@ function rangeRemarks({ rangeTrials: [best, second] }: Transferred): readonly st
   return [
     `The values it was trained on were measured: "${best.range.name}" (log loss of held-out photos ${best.logLoss.toFixed(3)}${runnerUp}); --range says otherwise.`,
   ];
-}
-
-function partCounts({ train, validation, test }: TransferParts): TrainResult["counts"] {
-  const classes = train.classNames.length;
-  return {
-    train: countsOf(train.labels, classes),
-    validation: countsOf(validation.labels, classes),
-    test: countsOf(test.labels, classes),
-  };
 }
 
 /** Plain JSON: what was not said is left out. */

@@ -36,11 +36,8 @@ export interface TransferResult extends Omit<Transferred, "graph"> {
  */
 export async function transfer(photos: PhotoFolder, settings: TransferSettings = {}): Promise<TransferResult> {
   const { base, imageSize, threads, onProgress = () => {}, signal, ...options } = settings;
-  const loaded =
-    typeof base === "object"
-      ? base
-      : await loadBase(base ?? (await defaultBase()), imageSize === undefined ? {} : { imageSize });
-  const runtime = await nodeRuntime(threads === undefined ? {} : { threads });
+  const loaded = typeof base === "object" ? base : await loadBase(base ?? (await defaultBase()), { imageSize });
+  const runtime = await nodeRuntime({ threads });
   const platform = {
     runtime,
     features: featureStore(),
@@ -54,5 +51,5 @@ export async function transfer(photos: PhotoFolder, settings: TransferSettings =
   const digest = await dataDigest([photos.train, photos.validation, photos.test]);
   const facts = { seed: options.seed ?? 0, digest, runtime, version: packageVersion() };
   const bytes = await packClassifier(graph, aboutArtifact({ ...transferred, graph }, facts), runtime);
-  return { ...transferred, model: await loadedModel(bytes, threads === undefined ? {} : { threads }) };
+  return { ...transferred, model: await loadedModel(bytes, { threads }) };
 }

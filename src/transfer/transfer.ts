@@ -3,7 +3,7 @@
  * head down where it helps on photos set apart; figures from photos held back, or from cross-validation where there are
  * too few to hold any back.
  */
-import { concatenate, type Dataset, splitByContent, subset } from "../data/index.ts";
+import { classCounts, concatenate, type Dataset, splitByContent, subset } from "../data/index.ts";
 import {
   type ChosenThreshold,
   chooseThreshold,
@@ -15,21 +15,14 @@ import {
   type TemperatureFit,
 } from "../evaluation/index.ts";
 import type { Graph } from "../graph/index.ts";
-import {
-  type Base,
-  type ClassifierHead,
-  classifierGraph,
-  headlessGraph,
-  withTwoViews,
-  withWeights,
-} from "../model/index.ts";
+import { type Base, classifierGraph, headlessGraph, withViews, withWeights } from "../model/index.ts";
 import { onnxModelOf, readModel, writeModel } from "../onnx/index.ts";
 import { GraftError, type NumericTensor } from "../tensor/index.ts";
 import { extractFeatures, fitLinearHead, frozenDigest, type LinearHead } from "../training/index.ts";
 import { type FineTuned, fineTune } from "./fineTune.ts";
-import { logitsOf } from "./linear.ts";
+import { logitsOf, rightness } from "./linear.ts";
 import { measureRange, type RangeTrial } from "./measureRange.ts";
-import { countsOf, type FineTune, planFineTuning, testFraction, validationFraction } from "./plan.ts";
+import { type FineTune, planFineTuning, testFraction, validationFraction } from "./plan.ts";
 import type { TransferPlatform } from "./platform.ts";
 
 export interface TransferParts {
@@ -43,31 +36,29 @@ export interface TransferParts {
 
 export interface TransferOptions {
   /** Default: `auto`. */
-  readonly fineTune?: FineTune;
+  readonly fineTune?: FineTune | undefined;
   /** How often fine-tuning goes over the photos. Default: by their number. */
-  readonly epochs?: number;
+  readonly epochs?: number | undefined;
   /** Decides splits, folds and the order of photos: the same seed gives the same bytes. Default: 0. */
-  readonly seed?: number;
+  readonly seed?: number | undefined;
   /** `balanced`: every class counts the same, however many photos it has. Default: every photo counts the same. */
-  readonly classWeights?: "balanced";
+  readonly classWeights?: "balanced" | undefined;
   /**
    * 2: at the whole picture and at its middle, features averaged, which is better and takes twice as long; 1: at the
    * whole picture. Default: 2.
    */
-  readonly views?: 1 | 2;
+  readonly views?: 1 | 2 | undefined;
   /** How much is held back where nothing is. Default: by the number of photos. */
-  readonly testFraction?: number;
+  readonly testFraction?: number | undefined;
   /** How many seconds fine-tuning may end in. Default: no limit. */
-  readonly secondsLeft?: () => number;
+  readonly secondsLeft?: (() => number) | undefined;
 }
 
 /** What came of it. */
-export interface Transferred {
+export interface Transferred extends Calibration {
   readonly base: Base;
   /** From pixels to probabilities: the artifact's graph. */
   readonly graph: Graph;
-  readonly temperature: TemperatureFit;
-  readonly threshold: ChosenThreshold;
   readonly parts: TransferParts;
   /** The photos that cross-validation judged: each by a head that had not seen it. */
   readonly unseen: Dataset;
@@ -89,12 +80,19 @@ export interface Transferred {
   readonly frozenDigest: { readonly before: string; readonly after: string; readonly tensors: number };
 }
 
+/** From answers to photos that the model did not learn from. */
+interface Calibration {
+  readonly temperature: TemperatureFit;
+  readonly threshold: ChosenThreshold;
+}
+
 export type FineTuningResult =
   | { readonly tried: false; readonly kept: false; readonly reason: string }
   | (FineTuned & {
       readonly tried: true;
       readonly kept: boolean;
       readonly reason: string;
+      readonly calibration: Calibration;
       /** On the same photos as the result's `evaluation`. */
       readonly evaluation: Evaluation;
     });
@@ -118,11 +116,12 @@ export async function transferTo(
   const featuresOf = (base: Base, data: Dataset) => timed("features", () => featureRows(base, data, platform));
 
   const { base: plain, trials } = await measureRange(given, parts.train, featuresOf);
-  const looking = options.views === 1 ? (each: Base) => each : withTwoViews;
+  const looking = (each: Base) => withViews(each, options.views);
   const base = looking(plain);
   const pool = parts.validation.labels.length > 0 ? concatenate([parts.train, parts.validation]) : parts.train;
   const rows = await featuresOf(base, pool);
   const testRows = parts.test.labels.length > 0 ? await featuresOf(base, parts.test) : new Float32Array();
+  const weightsOf = (data: Dataset) => (options.classWeights === "balanced" ? balanced(data) : undefined);
   const headOn = async (data: Dataset, features: Float32Array) =>
     await fitLinearHead({
       features,
@@ -130,7 +129,7 @@ export async function transferTo(
       classes,
       seed,
       groups: data.groups ?? data.digests,
-      classWeights: options.classWeights === "balanced" ? balanced(data.labels, classes) : undefined,
+      classWeights: weightsOf(data),
       runtime,
       signal: platform.signal,
     });
@@ -145,7 +144,7 @@ export async function transferTo(
   const judgedData = isHeldBack ? parts.test : unseen.data;
   const frozenLogits = isHeldBack ? logitsOf(testRows, final, classes) : unseen.logits;
   const { regularization, crossValidated } = final;
-  const judge = (logits: Float32Array, temperature: number, threshold: number) =>
+  const judge = (logits: Float32Array, { temperature: { temperature }, threshold: { threshold } }: Calibration) =>
     evaluateClassifier({
       logits,
       labels: judgedData.labels,
@@ -155,22 +154,13 @@ export async function transferTo(
       threshold,
     });
   const frozenCalibration = calibrate(unseen.logits, unseen.data.labels, classes);
-  const frozenEvaluation = judge(
-    frozenLogits,
-    frozenCalibration.temperature.temperature,
-    frozenCalibration.threshold.threshold,
-  );
+  const frozenEvaluation = judge(frozenLogits, frozenCalibration);
 
   const fineTuned = await timed("fine-tuning", tryFineTuning);
-  const isKept = fineTuned.tried && fineTuned.kept;
-  const tuned = fineTuned.tried ? fineTuned : undefined;
-  const calibration =
-    isKept && tuned !== undefined
-      ? calibrate(tuned.validationLogits, parts.validation.labels, classes)
-      : frozenCalibration;
-  const head: ClassifierHead = isKept && tuned !== undefined ? tuned.head : final;
-  const weights: ReadonlyMap<string, NumericTensor> = isKept && tuned !== undefined ? tuned.weights : new Map();
-  const graph = classifierGraph(looking({ ...plain, graph: withWeights(plain.graph, weights) }), head, {
+  const tuned = fineTuned.kept ? fineTuned : undefined;
+  const calibration = tuned?.calibration ?? frozenCalibration;
+  const weights: ReadonlyMap<string, NumericTensor> = tuned?.weights ?? new Map();
+  const graph = classifierGraph(looking({ ...plain, graph: withWeights(plain.graph, weights) }), tuned?.head ?? final, {
     temperature: calibration.temperature.temperature,
   });
   const trained = new Set(weights.keys());
@@ -184,8 +174,8 @@ export async function transferTo(
     parts,
     unseen: unseen.data,
     judgedBy,
-    evaluation: isKept && tuned !== undefined ? tuned.evaluation : frozenEvaluation,
-    judged: { dataset: judgedData, logits: isKept && tuned !== undefined ? tuned.testLogits : frozenLogits },
+    evaluation: tuned?.evaluation ?? frozenEvaluation,
+    judged: { dataset: judgedData, logits: tuned?.testLogits ?? frozenLogits },
     frozen: { evaluation: frozenEvaluation, head: { regularization, crossValidated } },
     fineTuned,
     doubtful: doubtfulLabels({ logits: unseen.logits }, unseen.data.labels, classNames, unseen.data.names),
@@ -212,7 +202,7 @@ export async function transferTo(
     const validationRows = rows.subarray(parts.train.labels.length * width);
     const start = await headOn(parts.train, trainRows);
     const before = logitsOf(validationRows, start, classes);
-    const mistakes = countMistakes(before, parts.validation.labels, classes);
+    const mistakes = rightness(before, parts.validation.labels, classes).filter((right) => right === 0).length;
     const plan = planFineTuning(options.fineTune ?? "auto", { n, mistakes });
     if (!plan.isTried) return skip(plan.reason);
     const { secondsLeft } = options;
@@ -228,19 +218,20 @@ export async function transferTo(
         fineTune: options.fineTune,
         epochs: options.epochs,
         seed,
-        classWeights: options.classWeights === "balanced" ? balanced(parts.train.labels, classes) : undefined,
+        classWeights: weightsOf(parts.train),
         secondsLeft: options.secondsLeft,
       },
       platform,
     });
     if (typeof result === "string") return skip(result);
-    const { temperature, threshold } = calibrate(result.validationLogits, parts.validation.labels, classes);
+    const calibration = calibrate(result.validationLogits, parts.validation.labels, classes);
     return {
       ...result,
       tried: true,
       kept: result.verdict.helps,
       reason: result.verdict.reason,
-      evaluation: judge(result.testLogits, temperature.temperature, threshold.threshold),
+      calibration,
+      evaluation: judge(result.testLogits, calibration),
     };
   }
 }
@@ -263,7 +254,7 @@ function nothingToJudgeBy(): GraftError {
 }
 
 /** Temperature and threshold from examples that the model did not learn from. */
-function calibrate(logits: Float32Array, labels: readonly number[], classes: number) {
+function calibrate(logits: Float32Array, labels: readonly number[], classes: number): Calibration {
   const temperature = fitTemperature(logits, labels);
   const threshold = chooseThreshold({ logits }, labels, { classes, temperature: temperature.temperature });
   return { temperature, threshold };
@@ -272,7 +263,7 @@ function calibrate(logits: Float32Array, labels: readonly number[], classes: num
 /** Holds photos back and sets photos apart, where the folder did not and there are enough. */
 function splitOff(asked: TransferParts, options: TransferOptions, seed: number): TransferParts {
   const { train } = asked;
-  const counts = countsOf(train.labels, train.classNames.length);
+  const counts = classCounts(train);
   const missing = counts.indexOf(0);
   if (missing >= 0) {
     throw new GraftError("bad-data", "a class has no photo to train on", { path: [train.classNames[missing] ?? ""] });
@@ -323,13 +314,7 @@ async function featureRows(base: Base, data: Dataset, platform: TransferPlatform
 }
 
 /** Weights with which every class counts the same, 1 on average over the photos. */
-function balanced(labels: readonly number[], classes: number): number[] {
-  return countsOf(labels, classes).map((count) => labels.length / (classes * Math.max(count, 1)));
-}
-
-function countMistakes(logits: Float32Array, labels: readonly number[], classes: number): number {
-  return labels.filter((label, index) => {
-    const row = logits.subarray(index * classes, (index + 1) * classes);
-    return row.indexOf(Math.max(...row)) !== label;
-  }).length;
+function balanced(data: Dataset): number[] {
+  const { labels, classNames } = data;
+  return classCounts(data).map((count) => labels.length / (classNames.length * Math.max(count, 1)));
 }
