@@ -1,7 +1,7 @@
 /** @file The table of families: how each is built, which weights are published for it, and what its pixels are. */
 import type { LayeredGraph } from "../graph/index.ts";
+import type { WeightSource } from "../layers/index.ts";
 import { mobileNetV2 } from "./mobileNetV2.ts";
-import type { WeightSource } from "./weights.ts";
 
 /** What loading weights and making a base ask of any family. */
 export interface FamilyOptions {

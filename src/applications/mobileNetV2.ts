@@ -1,8 +1,7 @@
 /** @file MobileNetV2 (Sandler et al. 2018) with Keras's layer names: keras.applications.mobilenet_v2. */
 import type { LayeredGraph } from "../graph/index.ts";
+import { type LayerOutput, Network, type WeightSource } from "../layers/index.ts";
 import { GraftError } from "../tensor/index.ts";
-import { LayerBuilder, type LayerOutput, type Padding } from "./layer-builder.ts";
-import type { WeightSource } from "./weights.ts";
 
 /** `[height, width, channels]`; with `null`, a size is left open until a picture comes. */
 export type InputShape = readonly [number | null, number | null, number];
@@ -35,6 +34,8 @@ const stages = [
 
 const expansion = 6;
 const smallestSide = 32;
+const relu6 = { max_value: 6 };
+const plain = { padding: "same", use_bias: false };
 const normalization = { epsilon: 1e-3, momentum: 0.999 };
 
 /**
@@ -47,16 +48,17 @@ export function mobileNetV2(options: MobileNetV2Options, weights: WeightSource):
   const [height, width, channels] = checkedShape(options);
   if (!(alpha > 0 && Number.isFinite(alpha))) refuse("alpha is a positive number", `${alpha}`);
   if (!(Number.isSafeInteger(classes) && classes > 0)) refuse("classes is a positive whole number", `${classes}`);
-  const build = new LayerBuilder(weights);
-  const normalized = (name: string, x: LayerOutput) => build.batchNormalization(name, x, normalization);
+  const net = new Network({ weights, layout: "channels_first" });
+  const normalized = (name: string, x: LayerOutput) => net.layer("BatchNormalization", name, normalization, x);
+  const rectified = (name: string, x: LayerOutput) => net.layer("ReLU", name, relu6, x);
 
-  let x = build.input("input_layer", height, width, channels);
-  x = build.conv2d("Conv1", x, { filters: divisible(32 * alpha), kernelSize: 3, strides: 2, padding: "same" });
-  x = build.relu("Conv1_relu", normalized("bn_Conv1", x), 6);
+  let x = net.input("input_layer", [null, height, width, channels]);
+  x = net.layer("Conv2D", "Conv1", { ...plain, filters: divisible(32 * alpha), kernel_size: 3, strides: 2 }, x);
+  x = rectified("Conv1_relu", normalized("bn_Conv1", x));
   let block = 0;
   for (const { filters, blocks, strides } of stages) {
     for (let index = 0; index < blocks; index++) {
-      x = invertedResidual(build, x, {
+      x = invertedResidual(net, x, {
         block,
         filters: divisible(Math.trunc(filters * alpha)),
         strides: index ? 1 : strides,
@@ -64,46 +66,49 @@ export function mobileNetV2(options: MobileNetV2Options, weights: WeightSource):
       block++;
     }
   }
-  x = build.conv2d("Conv_1", x, { filters: alpha > 1 ? divisible(1280 * alpha) : 1280, kernelSize: 1 });
-  x = build.relu("out_relu", normalized("Conv_1_bn", x), 6);
+  x = net.layer(
+    "Conv2D",
+    "Conv_1",
+    { ...plain, filters: alpha > 1 ? divisible(1280 * alpha) : 1280, kernel_size: 1 },
+    x,
+  );
+  x = rectified("out_relu", normalized("Conv_1_bn", x));
   if (includeTop) {
-    x = build.globalAveragePooling2d("global_average_pooling2d", x);
-    x = build.dense("predictions", x, classes, classifierActivation);
-  } else if (pooling === "avg") x = build.globalAveragePooling2d("global_average_pooling2d", x);
-  else if (pooling === "max") x = build.globalMaxPooling2d("global_max_pooling2d", x);
-  return build.graph(x, `mobilenetv2_${alpha.toFixed(2)}_${height ?? "None"}`);
+    x = net.layer("GlobalAveragePooling2D", "global_average_pooling2d", {}, x);
+    x = net.layer("Dense", "predictions", { units: classes, activation: classifierActivation }, x);
+  } else if (pooling === "avg") x = net.layer("GlobalAveragePooling2D", "global_average_pooling2d", {}, x);
+  else if (pooling === "max") x = net.layer("GlobalMaxPooling2D", "global_max_pooling2d", {}, x);
+  return net.graph([x], `mobilenetv2_${alpha.toFixed(2)}_${height ?? "None"}`);
 }
 
 /** Expand by a pointwise convolution, filter by a depthwise one, project; added to its input where shapes allow. */
 function invertedResidual(
-  build: LayerBuilder,
+  net: Network,
   input: LayerOutput,
   { block, filters, strides }: { readonly block: number; readonly filters: number; readonly strides: number },
 ): LayerOutput {
   const prefix = block === 0 ? "expanded_conv" : `block_${block}`;
   const name = (part: string) => `${prefix}_${part}`;
-  const normalized = (part: string, from: LayerOutput) => build.batchNormalization(name(part), from, normalization);
-  const channels = Number(input.value.shape?.[1]);
+  const normalized = (part: string, from: LayerOutput) =>
+    net.layer("BatchNormalization", name(part), normalization, from);
+  const channels = Number(input.data.shape?.at(-1));
   let x = input;
   if (block > 0) {
-    x = build.conv2d(name("expand"), x, { filters: expansion * channels, kernelSize: 1 });
-    x = build.relu(name("expand_relu"), normalized("expand_BN", x), 6);
+    x = net.layer("Conv2D", name("expand"), { ...plain, filters: expansion * channels, kernel_size: 1 }, x);
+    x = net.layer("ReLU", name("expand_relu"), relu6, normalized("expand_BN", x));
   }
-  if (strides === 2) x = build.zeroPadding2d(name("pad"), x, paddingBeforeStride(x));
-  x = build.depthwiseConv2d(name("depthwise"), x, {
-    kernelSize: 3,
-    strides,
-    padding: strides === 1 ? "same" : "valid",
-  });
-  x = build.relu(name("depthwise_relu"), normalized("depthwise_BN", x), 6);
-  x = build.conv2d(name("project"), x, { filters, kernelSize: 1 });
+  if (strides === 2) x = net.layer("ZeroPadding2D", name("pad"), { padding: paddingBeforeStride(x) }, x);
+  const padding = strides === 1 ? "same" : "valid";
+  x = net.layer("DepthwiseConv2D", name("depthwise"), { ...plain, kernel_size: 3, strides, padding }, x);
+  x = net.layer("ReLU", name("depthwise_relu"), relu6, normalized("depthwise_BN", x));
+  x = net.layer("Conv2D", name("project"), { ...plain, filters, kernel_size: 1 }, x);
   x = normalized("project_BN", x);
-  return channels === filters && strides === 1 ? build.add(name("add"), input, x) : x;
+  return channels === filters && strides === 1 ? net.layer("Add", name("add"), {}, input, x) : x;
 }
 
 /** Keras's `correct_pad` for a kernel of 3: an even side gets nothing at its begin. */
-function paddingBeforeStride({ value }: LayerOutput): Padding {
-  const [, , height, width] = value.shape ?? [];
+function paddingBeforeStride({ data }: LayerOutput): readonly (readonly [number, number])[] {
+  const [, height, width] = data.shape ?? [];
   const begin = (size: unknown) => (typeof height === "number" && typeof size === "number" ? size % 2 : 0);
   return [
     [begin(height), 1],

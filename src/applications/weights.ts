@@ -1,17 +1,6 @@
-/** @file Where a builder's weights come from: by layer, weight and shape, all as Keras names and lays them out. */
+/** @file Weights for builders: drawn ones, and what a builder asks for. */
+import type { WeightSource, WeightSpec } from "../layers/index.ts";
 import { elementCount, randomNumbers } from "../tensor/index.ts";
-
-/** A weight that a model has: its layer, its own name, and its shape in Keras's layout. */
-export interface WeightSpec {
-  readonly layer: string;
-  /** `kernel`, `bias`, `gamma`, `beta`, `moving_mean`, `moving_variance`. */
-  readonly weight: string;
-  /** Keras's layout: `[height, width, in, out]`, for depthwise kernels `[height, width, in, multiplier]`. */
-  readonly shape: readonly number[];
-}
-
-/** Gives the elements of a weight, row-major in Keras's layout. Asked once a weight, in Keras's order. */
-export type WeightSource = (spec: WeightSpec) => Float32Array;
 
 /**
  * First values as Keras draws them: kernels Glorot uniform (Glorot and Bengio 2010, eq. 16), scales and variances one,

@@ -14,6 +14,7 @@ export {
 } from "./graph.ts";
 export type { LayeredGraph, LayerScope, LayerWeight } from "./layers.ts";
 export { isOperator, type Operator, type OperatorAttributes, operators, schemaOf } from "./operators.ts";
+export { Oriented } from "./oriented.ts";
 export { printGraph, showType } from "./print.ts";
 export type { AttributeKind, AttributeSchema } from "./schema.ts";
 export { verify } from "./verify.ts";

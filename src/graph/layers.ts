@@ -24,6 +24,8 @@ export interface LayerScope {
   readonly values: readonly string[];
   /** In Keras's order. */
   readonly weights: readonly LayerWeight[];
+  /** Whether the file it came from trains it. Default: true. */
+  readonly trainable?: boolean;
 }
 
 /** A graph whose nodes are grouped into layers, in an order in which they can run. */

@@ -1,13 +1,8 @@
 /** @file From a Keras weights file to the model it belongs to: recognised by layer names and shapes, its weights put in place. */
-import {
-  type Family,
-  type FamilyOptions,
-  families,
-  type WeightSource,
-  type WeightSpec,
-} from "../applications/index.ts";
+import { type Family, type FamilyOptions, families } from "../applications/index.ts";
 import type { LayeredGraph } from "../graph/index.ts";
 import type { KerasWeightFile, StoredLayer } from "../importers/index.ts";
+import type { WeightSource, WeightSpec } from "../layers/index.ts";
 import { elementCount, GraftError, showShape } from "../tensor/index.ts";
 
 /** A family, and the options under which its weights are those of a file. */

@@ -5,13 +5,8 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { delimiter, join, resolve } from "node:path";
 import { describe, expect, it } from "vitest";
-import {
-  type Family,
-  families,
-  type WeightSource,
-  type WeightSpec,
-  weightSpecsOf,
-} from "../../src/applications/index.ts";
+import { type Family, families, weightSpecsOf } from "../../src/applications/index.ts";
+import type { WeightSource, WeightSpec } from "../../src/layers/index.ts";
 import { elementCount, float32, type NumericTensor, numbersOf } from "../../src/tensor/index.ts";
 import { runGraph } from "../../src/testing/index.ts";
 
