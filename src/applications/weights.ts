@@ -1,4 +1,5 @@
 /** @file Weights for builders: drawn ones, and what a builder asks for. */
+import type { LayeredGraph } from "../graph/index.ts";
 import type { WeightSource, WeightSpec } from "../layers/index.ts";
 import { elementCount, randomNumbers } from "../tensor/index.ts";
 
@@ -19,12 +20,12 @@ export function randomWeights(seed = 0): WeightSource {
   };
 }
 
-/** The weights a builder asks for, in its order. */
-export function weightSpecsOf(build: (weights: WeightSource) => unknown): readonly WeightSpec[] {
-  const specs: WeightSpec[] = [];
-  build((spec) => {
-    specs.push(spec);
+/** The weights a builder asks for, in the order in which Keras lists them: that of the model's layers. */
+export function weightSpecsOf(build: (weights: WeightSource) => LayeredGraph): readonly WeightSpec[] {
+  const specs = new Map<string, WeightSpec[]>();
+  const { layers } = build((spec) => {
+    specs.set(spec.layer, [...(specs.get(spec.layer) ?? []), spec]);
     return new Float32Array(elementCount(spec.shape));
   });
-  return specs;
+  return layers.flatMap(({ name }) => specs.get(name) ?? []);
 }
