@@ -3,6 +3,12 @@ import { GraftError } from "../tensor/index.ts";
 
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
 
+export type JsonObject = { readonly [key: string]: Json };
+
+export function isJsonObject(value: Json | undefined): value is JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
 /** A layer's config under Keras's keys. Every reader throws GraftError `model-invalid` that names the field. */
 export class Config {
   readonly #fields: { readonly [key: string]: Json };

@@ -1,0 +1,106 @@
+/** @file Normalizations: of a batch's channels, of layers, of groups, of vectors. */
+import type { Value } from "../graph/index.ts";
+import { elementCount, float32, GraftError } from "../tensor/index.ts";
+import type { Flow, LayerCall, LayerDefinition, LowerLayer } from "./layer.ts";
+import { asFirst, asLast, axesOf, floatAt, rankOf, sizeAt, spreadAlong } from "./orient.ts";
+
+function filled({ build, name }: LayerCall, shape: readonly number[], value: number): Value {
+  const data = new Float32Array(elementCount(shape)).fill(value);
+  return build.constant(float32(shape, data), `${name}/fixed`);
+}
+
+/** The normalized axis second, as ONNX wants it, and the way back. */
+function channelsSecond(input: Flow, call: LayerCall): { x: Value; axis: number; result: (y: Value) => Flow } {
+  const rank = rankOf(input);
+  const axes = axesOf(input, call);
+  const [axis = rank - 1] = axes;
+  if (axes.length !== 1)
+    throw new GraftError("model-refused", "it normalizes over several axes", { actual: `${axes}` });
+  if (axis === rank - 1) return { x: input.data.first(), axis, result: (y) => asFirst(call, y) };
+  const { build } = call;
+  const x = input.data.last();
+  if (axis === 1) return { x, axis, result: (y) => asLast(call, y) };
+  const order = Array.from({ length: rank }, (_, index) => index).filter((index) => index !== axis);
+  const perm = [...order.slice(0, 1), axis, ...order.slice(1)];
+  const back = perm.map((_, index) => perm.indexOf(index));
+  return { x: build.transpose(x, perm), axis, result: (y) => asLast(call, build.transpose(y, back)) };
+}
+
+const batchNormalization: LowerLayer = (inputs, call) => {
+  const input = floatAt(inputs, call);
+  const { build, config, name } = call;
+  const { x, axis, result } = channelsSecond(input, call);
+  const channels = sizeAt(input, axis);
+  const gamma = config.boolean("scale", true) ? call.weight("gamma", [channels]) : undefined;
+  const beta = config.boolean("center", true) ? call.weight("beta", [channels]) : undefined;
+  const statistics = ["moving_mean", "moving_variance"].map((each) =>
+    call.weight(each, [channels], { isTrainable: false }),
+  );
+  const scale = gamma ?? filled(call, [channels], 1);
+  const shift = beta ?? filled(call, [channels], 0);
+  const epsilon = config.number("epsilon", 1e-3);
+  // A frozen layer keeps its moving statistics, whatever the call says.
+  if (call.call.training === true && config.get("trainable") !== false) {
+    return result(batchStatistics(x, scale, shift, epsilon, call));
+  }
+  const attributes = { epsilon, momentum: config.number("momentum", 0.99) };
+  return result(build.apply("BatchNormalization", [x, scale, shift, ...statistics], attributes, name));
+};
+
+/** Normalized by the batch's own mean and variance: what a call with `training=True` computes, even at inference. */
+function batchStatistics(x: Value, scale: Value, shift: Value, epsilon: number, { build, name }: LayerCall): Value {
+  const rank = x.shape?.length ?? 0;
+  const axes = Array.from({ length: rank }, (_, axis) => axis).filter((axis) => axis !== 1);
+  const over = (weights: Value) =>
+    build.reshape(
+      weights,
+      Array.from({ length: rank }, (_, axis) => (axis === 1 ? -1 : 1)),
+    );
+  const centred = build.sub(x, build.reduceMean(x, axes));
+  const variance = build.reduceMean(build.square(centred), axes);
+  const normal = build.div(centred, build.sqrt(build.shift(variance, epsilon)));
+  return build.apply("Add", [build.mul(normal, over(scale)), over(shift)], {}, name);
+}
+
+/** Over the last axes ONNX's own operator; over others the formula. */
+const layerNormalization: LowerLayer = (inputs, call) => {
+  const input = floatAt(inputs, call);
+  const { build, config, name } = call;
+  const axes = axesOf(input, call);
+  const sizes = axes.map((axis) => sizeAt(input, axis));
+  const epsilon = config.number("epsilon", 1e-3);
+  const isScaledOnly = config.boolean("rms_scaling", false);
+  const gamma = config.boolean("scale", true) || isScaledOnly ? call.weight("gamma", sizes) : undefined;
+  const beta = config.boolean("center", true) && !isScaledOnly ? call.weight("beta", sizes) : undefined;
+  const [first = 0] = axes;
+  const isTail = first + axes.length === rankOf(input);
+  if (isTail && !isScaledOnly) {
+    const weights = [gamma ?? filled(call, sizes, 1), ...(beta === undefined ? [] : [beta])];
+    const x = input.data.last();
+    return asLast(call, build.apply("LayerNormalization", [x, ...weights], { axis: first, epsilon }, name));
+  }
+  const { x, over, axis, result } = spreadAlong(input, axes, call);
+  const native = axes.map(axis);
+  const centred = build.sub(x, build.reduceMean(x, native));
+  const variance = build.reduceMean(build.square(centred), native);
+  const deviation = build.sqrt(build.shift(variance, epsilon));
+  return result(affine(build.div(isScaledOnly ? x : centred, deviation), gamma, beta, over, call));
+};
+
+/** γ · x + β; the last node takes the layer's name. */
+function affine(
+  x: Value,
+  gamma: Value | undefined,
+  beta: Value | undefined,
+  over: (weights: Value) => Value,
+  { build, name }: LayerCall,
+): Value {
+  const scaled = gamma === undefined ? x : build.apply("Mul", [x, over(gamma)], {}, beta === undefined ? name : "Mul");
+  if (beta !== undefined) return build.apply("Add", [scaled, over(beta)], {}, name);
+  return gamma === undefined ? build.apply("Identity", [scaled], {}, name) : scaled;
+}
+
+export const normalizationLayers: readonly (readonly [string, LayerDefinition])[] = [
+  ["BatchNormalization", { lower: batchNormalization, passesMask: true }],
+  ["LayerNormalization", { lower: layerNormalization, passesMask: true }],
+];
