@@ -11,17 +11,28 @@ export interface ModelFiles {
   read(name: string): Promise<Uint8Array>;
 }
 
+/** A file that can be read. */
+export interface ModelFile {
+  readonly size: number;
+  read(): Uint8Array | Promise<Uint8Array>;
+}
+
 /** Files that are in memory. */
 export function filesInMemory(files: ReadonlyMap<string, Uint8Array>): ModelFiles {
-  const find = (name: string): Uint8Array => {
-    const bytes = files.get(name);
-    if (bytes === undefined) throw missingFile(name);
-    return bytes;
+  return filesFrom(new Map([...files].map(([name, bytes]) => [name, { size: bytes.length, read: () => bytes }])));
+}
+
+/** Files by names that are checked already. */
+export function filesFrom(files: ReadonlyMap<string, ModelFile>): ModelFiles {
+  const find = (name: string): ModelFile => {
+    const file = files.get(name);
+    if (file === undefined) throw missingFile(name);
+    return file;
   };
   return {
     names: [...files.keys()].sort(),
-    size: (name) => find(name).length,
-    read: async (name) => find(name),
+    size: (name) => find(name).size,
+    read: async (name) => await find(name).read(),
   };
 }
 
