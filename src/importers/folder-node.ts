@@ -62,8 +62,8 @@ async function follow(path: string, limit: string, name: string, files: Map<stri
   const found = target === undefined ? undefined : await stat(target);
   if (found?.isDirectory()) return;
   const isInside = target?.startsWith(limit.endsWith(sep) ? limit : limit + sep) ?? false;
-  const isRead = target !== undefined && isInside && found?.isFile();
-  files.set(name, isRead ? plainFile(target, found.size, name) : { size: 0, read: () => refuseLink(name) });
+  if (target !== undefined && isInside && found?.isFile()) files.set(name, plainFile(target, found.size, name));
+  else files.set(name, { size: 0, read: () => refuseLink(name) });
 }
 
 function refuseLink(name: string): never {
