@@ -1,11 +1,16 @@
 /** @file Downloading a file into a cache: resumed where it was cut off, whole or not at all, never an HTML page in its place. */
 import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
-import { type FileHandle, mkdir, open, readFile, rename, rm, stat, unlink, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rename, stat } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { isAlive, reasonOf, systemCode, unwritable, writeWhole } from "../files/index.ts";
+import { reasonOf, unwritable, writeWhole } from "../files/index.ts";
 import { GraftError } from "../tensor/index.ts";
+import { type Digest, digestsOf } from "./digest-node.ts";
+import { isOffline } from "./environment-node.ts";
+import { withoutSecrets } from "./handle.ts";
+import { type Lock, takeLock } from "./lock-node.ts";
+import { forget, type Received, receive } from "./receive-node.ts";
+import { Temporary } from "./request-node.ts";
 
 export interface DownloadProgress {
   /** The file's name. */
@@ -17,54 +22,59 @@ export interface DownloadProgress {
 
 export interface DownloadOptions {
   /** Never ask the network. Default: whether the environment variable GRAFT_OFFLINE is set to anything but `0`. */
-  readonly offline?: boolean;
-  /** The SHA-256 that the file must have, where it is known. */
-  readonly digest?: string;
-  readonly onProgress?: (progress: DownloadProgress) => void;
+  readonly offline?: boolean | undefined;
+  /** The digest that the file must have, where it is known. */
+  readonly digest?: Digest | undefined;
+  /** The size that the file must have, in bytes, where it is known. */
+  readonly size?: number | undefined;
+  /** The most bytes that are let in. Default: 8 GiB. */
+  readonly limit?: number | undefined;
+  readonly onProgress?: ((progress: DownloadProgress) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** How often it is tried. Default: 4. */
-  readonly attempts?: number;
+  /** How often in a row it is tried without anything new arriving. Default: 4. */
+  readonly attempts?: number | undefined;
   /** How long nothing may arrive, in milliseconds. Default: 30,000. */
-  readonly timeout?: number;
+  readonly timeout?: number | undefined;
   /** The pause before the second try, in milliseconds; it doubles each time. Default: 1,000. */
-  readonly pause?: number;
+  readonly pause?: number | undefined;
+  /** How long another process that downloads the same may show no progress. Default: 60,000 ms. */
+  readonly patience?: number | undefined;
+  /** The Authorization header. It is sent to the address's own origin only. */
+  readonly authorization?: string | undefined;
+  /** What to do where the server answers that one may not. */
+  readonly deniedHint?: string | undefined;
 }
 
-/** What a part of a file is a part of. */
-interface PartOf {
-  readonly url: string;
-  /** A strong validator: only with one can a part be gone on with. */
-  readonly etag: string | undefined;
-  readonly total: number | undefined;
+/** A file that has arrived. */
+export interface Downloaded {
+  readonly sha256: string;
+  /** The entity tag that the hub or the server gives it. */
+  readonly tag: string | undefined;
 }
 
-/** A failure that another try may mend. */
-class Temporary extends Error {
-  readonly retryAfter: number;
-  constructor(message: string, retryAfter = 0) {
-    super(message);
-    this.retryAfter = retryAfter;
-  }
-}
-
-/** Whether the environment says to stay off the network. */
-function isOffline(): boolean {
-  const value = process.env["GRAFT_OFFLINE"];
-  return value !== undefined && value !== "" && value !== "0";
-}
+const GIBIBYTE = 2 ** 30;
+/** So that a server which cuts off after every byte comes to an end. */
+const MOST_TRIES = 1000;
 
 /**
  * Downloads `url` to `path`, and returns the file's SHA-256, which is also stored beside it as `<path>.sha256`. What
  * arrived before an interruption is kept as `<path>.part` and gone on with, if the server still has the same file.
+ * Another process that downloads the same is waited for, and its file taken.
  *
  * @throws GraftError `not-cached` where the network is off or fails, or answers with something else than the file;
- *   `model-invalid` where the digest is another; `usage` or `out-of-resources` where it cannot be written
+ *   `model-invalid` where the digest or the size is another; `model-refused` where it is too large; `usage` or
+ *   `out-of-resources` where it cannot be written
  */
 export async function download(url: string, path: string, options: DownloadOptions = {}): Promise<string> {
+  return (await downloadFile(url, path, options)).sha256;
+}
+
+/** As `download`, and says what the server calls the file. */
+export async function downloadFile(url: string, path: string, options: DownloadOptions = {}): Promise<Downloaded> {
   if (options.offline ?? isOffline()) {
     throw new GraftError("not-cached", "the file is not on this machine, and the network is off", {
       path: [basename(path)],
-      hint: `put it at ${path}; it comes from ${url}`,
+      hint: `put it at ${path}; it comes from ${withoutSecrets(url)}`,
     });
   }
   await mkdir(dirname(path), { recursive: true }).catch((cause: unknown) => {
@@ -74,235 +84,118 @@ export async function download(url: string, path: string, options: DownloadOptio
       cause,
     });
   });
-  const lock = await lockOf(path);
-  const part = lock === undefined ? `${path}.${process.pid}.part` : `${path}.part`;
+  const { patience = 60_000, signal } = options;
+  const lock = await takeLock(`${path}.lock`, { progress: `${path}.part`, patience, signal });
   try {
-    await withRetries(url, path, options, () => receive(url, part, basename(path), options));
-    const digest = await digestOf(part);
-    if (options.digest !== undefined && digest !== options.digest) {
-      await forget(part);
-      throw new GraftError("model-invalid", "the downloaded file is not the one expected", {
-        path: [url],
-        expected: `SHA-256 ${options.digest}`,
-        actual: digest,
-        hint: "try again; if it stays so, the file was changed at its source",
-      });
-    }
-    await rename(part, path);
-    await forget(part);
-    await writeWhole(`${path}.sha256`, `${digest}  ${basename(path)}\n`);
-    return digest;
+    const others = lock.hasWaited ? await arrived(path, options.digest) : undefined;
+    return others ?? (await fetchWhole(url, path, lock, options));
   } finally {
-    if (lock === undefined) await forget(part);
-    else await unlink(lock).catch(() => undefined);
+    await lock.release();
   }
 }
 
-async function withRetries(
+/** What another process has downloaded meanwhile. */
+async function arrived(path: string, digest: Digest | undefined): Promise<Downloaded | undefined> {
+  const noted = (await readFile(`${path}.sha256`, "utf8").catch(() => "")).slice(0, 64);
+  const facts = await stat(path).catch(() => undefined);
+  if (facts === undefined || !facts.isFile()) return undefined;
+  const found = await digestsOf(path, digest === undefined ? [] : [digest.algorithm]);
+  const isSame = found.sha256 === noted && (digest === undefined || found[digest.algorithm] === digest.hex);
+  return isSame ? { sha256: noted, tag: undefined } : undefined;
+}
+
+async function fetchWhole(url: string, path: string, lock: Lock, options: DownloadOptions): Promise<Downloaded> {
+  const part = lock.isHeld ? `${path}.part` : `${path}.${process.pid}.part`;
+  try {
+    let received = await withRetries(url, path, part, options);
+    let sha256 = await verified(part, url, received, options);
+    if (sha256 === undefined) {
+      // Put together from two files that call themselves the same: what a whole one holds is seen from a whole one.
+      await forget(part);
+      received = await withRetries(url, path, part, options);
+      sha256 = await verified(part, url, { ...received, isResumed: false }, options);
+    }
+    if (sha256 === undefined)
+      throw new GraftError("model-invalid", "the file changes while it is downloaded", { path: [withoutSecrets(url)] });
+    await rename(part, path).catch((cause: unknown) => {
+      throw unwritable(path, cause);
+    });
+    await forget(part);
+    await writeWhole(`${path}.sha256`, `${sha256}  ${basename(path)}\n`);
+    return { sha256, tag: received.tag };
+  } finally {
+    if (!lock.isHeld) await forget(part);
+  }
+}
+
+/** The part's SHA-256 if it is what was expected; `undefined` if it is not but was put together from several tries. */
+async function verified(
+  part: string,
   url: string,
-  path: string,
-  { attempts = 4, pause = 1000, signal }: DownloadOptions,
-  receiveOnce: () => Promise<void>,
-): Promise<void> {
-  for (let attempt = 1; ; attempt++) {
+  { isResumed, digests }: Received,
+  { digest, size }: DownloadOptions,
+): Promise<string | undefined> {
+  const expected = digest === undefined ? digests : [digest, ...digests];
+  const found = await digestsOf(
+    part,
+    expected.map(({ algorithm }) => algorithm),
+  );
+  const wrong = expected.find(({ algorithm, hex }) => found[algorithm] !== hex.toLowerCase());
+  const actualSize = (await stat(part)).size;
+  if (wrong === undefined && (size === undefined || size === actualSize)) return found.sha256;
+  if (isResumed) return undefined;
+  await forget(part);
+  throw new GraftError("model-invalid", "the downloaded file is not the one expected", {
+    path: [withoutSecrets(url)],
+    expected: wrong === undefined ? `${size} bytes` : `${titles[wrong.algorithm]} ${wrong.hex}`,
+    actual: wrong === undefined ? `${actualSize} bytes` : (found[wrong.algorithm] ?? found.sha256),
+    hint: "try again; if it stays so, the file was changed at its source",
+  });
+}
+
+const titles: Readonly<Record<Digest["algorithm"], string>> = { sha256: "SHA-256", md5: "MD5", git: "git's SHA-1" };
+
+async function withRetries(url: string, path: string, part: string, options: DownloadOptions): Promise<Received> {
+  const { attempts = 4, pause = 1000, signal, timeout = 30_000, limit = 8 * GIBIBYTE, onProgress } = options;
+  const reception = {
+    url,
+    part,
+    timeout,
+    limit,
+    signal,
+    authorization: options.authorization,
+    deniedHint: options.deniedHint,
+    onChunk: (received: number, total: number | undefined) => onProgress?.({ file: basename(path), received, total }),
+  };
+  const source = createHash("sha256").update(url).digest("hex");
+  let most = await sizeOf(part);
+  let fruitless = 0;
+  for (let tries = 1; ; tries++) {
     try {
-      await receiveOnce();
-      return;
+      return await receive(reception, source);
     } catch (cause) {
       if (cause instanceof GraftError) throw cause;
       signal?.throwIfAborted();
-      if (!(cause instanceof Temporary) || attempt >= attempts) {
+      const size = await sizeOf(part);
+      fruitless = size > most ? 0 : fruitless + 1;
+      most = Math.max(most, size);
+      if (!(cause instanceof Temporary) || attempts === 1 || fruitless >= attempts || tries >= MOST_TRIES) {
         throw new GraftError("not-cached", "the download failed", {
-          path: [url],
+          path: [withoutSecrets(url)],
           actual: cause instanceof Error ? cause.message : String(cause),
           hint: `try again, or put the file at ${path}`,
           cause,
         });
       }
-      await delay(Math.max(pause * 2 ** (attempt - 1), cause.retryAfter), undefined, { ...(signal && { signal }) });
+      const wait = Math.max(pause * 2 ** Math.max(0, fruitless - 1), cause.retryAfter);
+      await delay(wait, undefined, { ...(signal && { signal }) });
     }
   }
 }
 
-/** One request: goes on with the part where the server allows it, starts anew otherwise. */
-async function receive(url: string, part: string, file: string, options: DownloadOptions): Promise<void> {
-  const { timeout = 30_000, onProgress, signal } = options;
-  const before = await partOf(part, url);
-  const controller = new AbortController();
-  const quiet = setTimeout(() => controller.abort(new Temporary(`nothing arrived for ${timeout} ms`)), timeout);
-  const signals = signal === undefined ? controller.signal : AbortSignal.any([signal, controller.signal]);
-  try {
-    const headers: Record<string, string> = { "accept-encoding": "identity" };
-    if (before !== undefined) {
-      headers["range"] = `bytes=${before.size}-`;
-      headers["if-range"] = before.etag;
-    }
-    const response = await fetch(url, { headers, signal: signals }).catch((cause: unknown) => {
-      throw temporary(cause);
-    });
-    refuseAnswer(response, url);
-    const start = response.status === 206 ? startOf(response, before) : 0;
-    if (response.status === 416 || start === undefined) {
-      await response.body?.cancel();
-      await forget(part);
-      throw new Temporary("the server does not go on where the last download ended");
-    }
-    const total = totalOf(response, start);
-    const etag = response.headers.get("etag");
-    await writeFile(`${part}.json`, JSON.stringify({ url, etag: etag ?? undefined, total } satisfies PartOf));
-    const received = await store(response, part, start, {
-      url,
-      onChunk: (size) => {
-        quiet.refresh();
-        onProgress?.({ file, received: size, total });
-      },
-    });
-    if (total !== undefined && received < total) throw new Temporary(`it ended after ${received} of ${total} bytes`);
-    if (total !== undefined && received > total) {
-      await forget(part);
-      throw new Temporary(`${received} bytes arrived instead of ${total}`);
-    }
-  } finally {
-    clearTimeout(quiet);
-  }
-}
-
-async function store(
-  response: Response,
-  part: string,
-  start: number,
-  { url, onChunk }: { readonly url: string; readonly onChunk: (received: number) => void },
-): Promise<number> {
-  if (response.body === null) throw new Temporary("the answer is empty");
-  const handle = await openAt(part, start);
-  let received = start;
-  try {
-    const reader = response.body.getReader();
-    for (;;) {
-      const { done, value } = await reader.read().catch((cause: unknown) => {
-        throw temporary(cause);
-      });
-      if (done) break;
-      if (received === 0) refusePage(value, url);
-      await handle.write(value, 0, value.length, received);
-      received += value.length;
-      onChunk(received);
-    }
-    await handle.sync();
-    return received;
-  } catch (cause) {
-    if (cause instanceof GraftError || cause instanceof Temporary) throw cause;
-    throw unwritable(part, cause);
-  } finally {
-    await handle.close();
-  }
-}
-
-async function openAt(part: string, start: number): Promise<FileHandle> {
-  try {
-    const handle = await open(part, start === 0 ? "w" : "r+");
-    await handle.truncate(start);
-    return handle;
-  } catch (cause) {
-    throw unwritable(part, cause);
-  }
-}
-
-/** What was received before, if it is of the same address and can be told from a changed file. */
-async function partOf(
-  part: string,
-  url: string,
-): Promise<{ readonly size: number; readonly etag: string } | undefined> {
-  try {
-    const about: PartOf = JSON.parse(await readFile(`${part}.json`, "utf8"));
-    const { size } = await stat(part);
-    const isStrong = typeof about.etag === "string" && !about.etag.startsWith("W/");
-    if (about.url !== url || !isStrong || size === 0 || size === about.total) return undefined;
-    return { size, etag: String(about.etag) };
-  } catch {
-    return undefined;
-  }
-}
-
-/** Where the answer goes on; `undefined` where that is not what was asked for. */
-function startOf(
-  response: Response,
-  before: { readonly size: number; readonly etag: string } | undefined,
-): number | undefined {
-  const start = /^bytes (\d+)-/.exec(response.headers.get("content-range") ?? "")?.[1];
-  const etag = response.headers.get("etag");
-  if (before === undefined || Number(start) !== before.size || (etag !== null && etag !== before.etag))
-    return undefined;
-  return before.size;
-}
-
-function totalOf(response: Response, start: number): number | undefined {
-  const whole = /\/(\d+)$/.exec(response.headers.get("content-range") ?? "")?.[1];
-  if (whole !== undefined) return Number(whole);
-  const length = response.headers.get("content-length");
-  return length === null ? undefined : start + Number(length);
-}
-
-function refuseAnswer(response: Response, url: string): void {
-  if (response.ok || response.status === 416) {
-    if (response.headers.get("content-type")?.startsWith("text/html")) throw page(url);
-    return;
-  }
-  const answer = `HTTP ${response.status}${response.statusText && ` ${response.statusText}`}`;
-  if (response.status >= 500 || response.status === 429 || response.status === 408) {
-    throw new Temporary(answer, Math.min(60, Number(response.headers.get("retry-after")) || 0) * 1000);
-  }
-  throw new GraftError("not-cached", "the address has no such file", { path: [url], actual: answer });
-}
-
-/** Sign-in pages and errors come as HTML, whatever type is declared. */
-function refusePage(bytes: Uint8Array, url: string): void {
-  const text = new TextDecoder().decode(bytes.subarray(0, 256)).trimStart().toLowerCase();
-  if (text.startsWith("<!doctype html") || text.startsWith("<html")) throw page(url);
-}
-
-function page(url: string): GraftError {
-  return new GraftError("not-cached", "the address answers with an HTML page, not with the file", {
-    path: [url],
-    hint: "a proxy or a sign-in page may stand between; open the address in a browser",
-  });
-}
-
-function temporary(cause: unknown): Temporary {
-  if (cause instanceof Temporary) return cause;
-  // fetch hides the reason ("fetch failed") in the cause.
-  const inner = cause instanceof Error && cause.cause instanceof Error ? cause.cause : cause;
-  return new Temporary(inner instanceof Error ? inner.message : String(inner));
-}
-
-/** The file's SHA-256, read in pieces. */
-export async function digestOf(path: string): Promise<string> {
-  const hash = createHash("sha256");
-  for await (const chunk of createReadStream(path)) hash.update(chunk);
-  return hash.digest("hex");
-}
-
-async function forget(part: string): Promise<void> {
-  await rm(part, { force: true });
-  await rm(`${part}.json`, { force: true });
-}
-
-/** So that two processes do not write one part: the second gets no lock and takes a part of its own. */
-async function lockOf(path: string): Promise<string | undefined> {
-  const lock = `${path}.lock`;
-  for (let attempt = 0; attempt < 2; attempt++) {
-    try {
-      await writeFile(lock, String(process.pid), { flag: "wx" });
-      return lock;
-    } catch (cause) {
-      if (systemCode(cause) !== "EEXIST") throw unwritable(lock, cause);
-      if (await isHeld(lock)) return undefined;
-      await rm(lock, { force: true });
-    }
-  }
-  return undefined;
-}
-
-async function isHeld(lock: string): Promise<boolean> {
-  return await isAlive(Number(await readFile(lock, "utf8").catch(() => "")));
+async function sizeOf(path: string): Promise<number> {
+  return await stat(path).then(
+    ({ size }) => size,
+    () => 0,
+  );
 }
