@@ -5,34 +5,48 @@ import { GraftError } from "../tensor/index.ts";
 /** Deflate makes nothing smaller than this. */
 export const mostExpansion = 1032;
 
-/** What is fed at once: bounds what one step can make of it to 16 MiB. */
-const step = 2 ** 14;
+/** What is fed at once: bounds what one step can make of it to 64 MiB. */
+const step = 2 ** 16;
 
 /**
- * Inflates raw deflate to exactly `size` bytes; more is never made, whatever the bytes say.
+ * Inflates raw deflate or gzip (RFC 1952) to exactly `size` bytes; more is never made, whatever the bytes say. The
+ * checksum in gzip is verified.
  *
- * @throws GraftError `model-invalid` where it is damaged or gives another size
+ * @throws GraftError `model-invalid` where it is damaged, cut off or gives another size
  */
-export function inflateRaw(packed: Uint8Array, size: number): Uint8Array {
-  if (size > packed.length * mostExpansion) throw wrongSize(size, "less than the size that is stated");
+export async function inflate(packed: Uint8Array, format: "deflate-raw" | "gzip", size: number): Promise<Uint8Array> {
+  refuseImpossible(packed, size);
+  const stream = new DecompressionStream(format);
+  const writing = feed(stream.writable.getWriter(), packed);
+  const reader = stream.readable.getReader();
   const inflated = new Uint8Array(size);
   let at = 0;
-  const inflate = new Inflate((part) => {
-    if (at + part.length > size) throw wrongSize(size, "more");
-    inflated.set(part, at);
-    at += part.length;
-  });
   try {
-    let from = 0;
-    for (; from + step < packed.length; from += step) inflate.push(packed.subarray(from, from + step));
-    inflate.push(packed.subarray(from), true);
+    for (let next = await reader.read(); !next.done; next = await reader.read()) {
+      if (at + next.value.length > size) throw wrongSize(size, "more");
+      inflated.set(next.value, at);
+      at += next.value.length;
+    }
   } catch (cause) {
-    if (cause instanceof GraftError) throw cause;
-    const actual = cause instanceof Error ? cause.message : String(cause);
-    throw new GraftError("model-invalid", "the compressed data are damaged", { actual, cause });
+    await reader.cancel().catch(() => undefined);
+    throw cause instanceof GraftError ? cause : damaged(cause);
+  } finally {
+    await writing;
   }
   if (at !== size) throw wrongSize(size, `${at}`);
   return inflated;
+}
+
+/** What goes wrong here is seen by the reader as well. */
+async function feed(writer: WritableStreamDefaultWriter<BufferSource>, packed: Uint8Array): Promise<void> {
+  try {
+    // Bytes of a model are never on shared memory, which streams do not take.
+    const bytes = packed as Uint8Array<ArrayBuffer>;
+    for (let at = 0; at < packed.length; at += step) await writer.write(bytes.subarray(at, at + step));
+    await writer.close();
+  } catch {
+    await writer.abort().catch(() => undefined);
+  }
 }
 
 /**
@@ -45,7 +59,23 @@ export function inflateZlib(packed: Uint8Array, size: number): Uint8Array {
   if (packed.length < 6 || (method & 15) !== 8 || (method * 256 + flags) % 31 !== 0 || (flags & 32) !== 0) {
     throw new GraftError("model-invalid", "the compressed data are damaged", { expected: "zlib" });
   }
-  const inflated = inflateRaw(packed.subarray(2, packed.length - 4), size);
+  refuseImpossible(packed, size);
+  const inflated = new Uint8Array(size);
+  let at = 0;
+  const stream = new Inflate((part) => {
+    if (at + part.length > size) throw wrongSize(size, "more");
+    inflated.set(part, at);
+    at += part.length;
+  });
+  try {
+    for (let from = 2; from < packed.length - 4; from += step) {
+      const end = Math.min(from + step, packed.length - 4);
+      stream.push(packed.subarray(from, end), end === packed.length - 4);
+    }
+  } catch (cause) {
+    throw cause instanceof GraftError ? cause : damaged(cause);
+  }
+  if (at !== size) throw wrongSize(size, `${at}`);
   if (adler32(inflated) !== viewOf(packed).getUint32(packed.length - 4)) throw wrongChecksum();
   return inflated;
 }
@@ -55,16 +85,15 @@ export function isGzip(bytes: Uint8Array): boolean {
 }
 
 /**
- * Inflates gzip (RFC 1952) of one member.
+ * Inflates gzip of one member.
  *
  * @param most how many bytes it may become
  * @throws GraftError `model-invalid` where it is damaged or cut off, `model-refused` where it becomes more
  */
-export function gunzip(bytes: Uint8Array, most: number): Uint8Array {
-  const start = gzipHeaderSize(bytes);
-  if (start + 8 > bytes.length) throw cutOff();
-  const view = viewOf(bytes);
-  const size = view.getUint32(bytes.length - 4, true);
+export async function gunzip(bytes: Uint8Array, most: number): Promise<Uint8Array> {
+  // The last four bytes are the size of what is in it. A cut file has any four bytes there.
+  const size = bytes.length < 18 ? 0 : viewOf(bytes).getUint32(bytes.length - 4, true);
+  if (size > bytes.length * mostExpansion) throw damaged(undefined);
   if (size > most) {
     throw new GraftError("model-refused", "the compressed file becomes too large", {
       expected: `at most ${most} bytes`,
@@ -72,25 +101,7 @@ export function gunzip(bytes: Uint8Array, most: number): Uint8Array {
       hint: "unpack it yourself and name the folder",
     });
   }
-  // A cut file has any four bytes at its end: what they claim is then impossible, or the data are damaged.
-  if (size > (bytes.length - start) * mostExpansion) throw cutOff();
-  const inflated = inflateRaw(bytes.subarray(start, bytes.length - 8), size);
-  if (crc32(inflated) !== view.getUint32(bytes.length - 8, true)) throw wrongChecksum();
-  return inflated;
-}
-
-function gzipHeaderSize(bytes: Uint8Array): number {
-  const flags = bytes[3] ?? 0;
-  let at = 10;
-  if (flags & 4) at += 2 + (bytes[at] ?? 0) + 256 * (bytes[at + 1] ?? 0);
-  // A name and a comment, each ended by NUL.
-  for (const flag of [8, 16]) {
-    if ((flags & flag) === 0) continue;
-    const end = bytes.indexOf(0, at);
-    if (end < 0) throw cutOff();
-    at = end + 1;
-  }
-  return flags & 2 ? at + 2 : at;
+  return await inflate(bytes, "gzip", size);
 }
 
 /** Eight tables: the remainders of a byte followed by 0 to 7 zero bytes, for eight bytes a step. */
@@ -167,6 +178,13 @@ export function wrongChecksum(): GraftError {
   });
 }
 
-function cutOff(): GraftError {
-  return new GraftError("model-invalid", "the compressed file is cut off", { hint: "copy or download it again" });
+function refuseImpossible(packed: Uint8Array, size: number): void {
+  if (size > packed.length * mostExpansion) throw wrongSize(size, "less");
+}
+
+function damaged(cause: unknown): GraftError {
+  return new GraftError("model-invalid", "the compressed data are damaged or cut off", {
+    ...(cause instanceof Error ? { actual: cause.message, cause } : {}),
+    hint: "copy or download it again",
+  });
 }

@@ -56,7 +56,7 @@ export function isTar(bytes: Uint8Array): boolean {
  *   `model-invalid` for what is damaged or cut off
  */
 export async function tarFiles(bytes: Uint8Array, limits: TarLimits = tarLimits): Promise<ModelFiles> {
-  const archive = isGzip(bytes) ? gunzip(bytes, limits.mostBytes) : bytes;
+  const archive = isGzip(bytes) ? await gunzip(bytes, limits.mostBytes) : bytes;
   if (archive.length < block || !hasChecksum(archive, 0)) {
     throw new GraftError("model-invalid", "there is no tar archive in it", {
       expected: "a .tar or .tar.gz file",

@@ -1,7 +1,7 @@
 /** @file The weights of TensorFlow.js models: a manifest in model.json, and the shards that it names. */
-import { gunzipSync } from "fflate";
 import type { Json } from "../layers/index.ts";
 import { elementCount, fromFloat16, GraftError, type Tensor } from "../tensor/index.ts";
+import { gunzip, isGzip } from "./inflate.ts";
 import { isObject, member } from "./json.ts";
 import type { ModelFiles } from "./model-files.ts";
 
@@ -47,8 +47,6 @@ const quantizedWidths: ReadonlyMap<string, number> = new Map([
 
 const mostWeights = 100_000;
 const mostElements = 2 ** 31;
-/** Deflate makes nothing smaller than this. */
-const mostExpansion = 1032;
 const mostInflated = 2 ** 31;
 
 /**
@@ -151,7 +149,7 @@ async function readShard(files: ModelFiles, folder: string, path: string, entry:
     });
   }
   const bytes = await files.read(name);
-  return bytes[0] === 0x1f && bytes[1] === 0x8b && bytes[2] === 8 ? (inflated(bytes) ?? bytes) : bytes;
+  return isGzip(bytes) ? await inflated(bytes) : bytes;
 }
 
 /** A relative name that stays in the folder, without the query that servers want. */
@@ -168,18 +166,9 @@ function beside(path: string, entry: string): string {
   return name;
 }
 
-/** Some servers keep shards compressed without saying so. `undefined` for bytes that only look as if they were. */
-function inflated(bytes: Uint8Array): Uint8Array | undefined {
-  const { buffer, byteOffset, byteLength } = bytes;
-  // The last four bytes of gzip are the length of what is in it.
-  const length = new DataView(buffer, byteOffset, byteLength).getUint32(byteLength - 4, true);
-  if (byteLength < 18 || length > Math.min(byteLength * mostExpansion, mostInflated)) return undefined;
-  try {
-    const out = gunzipSync(bytes, { out: new Uint8Array(length) });
-    return out.length === length ? out : undefined;
-  } catch {
-    return undefined;
-  }
+/** Some servers keep shards compressed without saying so. The bytes themselves where they only look as if they were. */
+async function inflated(bytes: Uint8Array): Promise<Uint8Array> {
+  return await gunzip(bytes, mostInflated).catch(() => bytes);
 }
 
 function joined(shards: readonly Uint8Array[]): Uint8Array {

@@ -1,8 +1,8 @@
 /** @file Zip archives, read member by member and never unpacked: PKWARE's APPNOTE.TXT, with its 64-bit extension. */
 import { GraftError } from "../tensor/index.ts";
-import { crc32, inflateRaw, wrongChecksum } from "./inflate.ts";
+import { crc32, inflate, wrongChecksum } from "./inflate.ts";
 import { addMember, memberName } from "./member-names.ts";
-import { filesFrom, type ModelFiles } from "./model-files.ts";
+import { filesFrom, type ModelFile, type ModelFiles } from "./model-files.ts";
 
 export interface ZipLimits {
   /** How many entries an archive may have. */
@@ -65,7 +65,7 @@ export function zipFiles(bytes: Uint8Array, limits: ZipLimits = zipLimits): Mode
   const directory = directoryOf(view);
   const listed = membersOf(bytes, view, directory, limits);
   refuseLarge(listed, bytes.length, limits);
-  const members = new Map<string, { readonly size: number; read(): Uint8Array }>();
+  const members = new Map<string, ModelFile>();
   const spans = listed.map((member) => spanOf(bytes, view, member));
   refuseOverlaps(spans, directory.offset);
   for (const { member, start, end } of spans) {
@@ -79,9 +79,9 @@ export function zipFiles(bytes: Uint8Array, limits: ZipLimits = zipLimits): Mode
   return filesFrom(members);
 }
 
-function inflated({ name, method, size, checksum }: Member, packed: Uint8Array): Uint8Array {
+async function inflated({ name, method, size, checksum }: Member, packed: Uint8Array): Promise<Uint8Array> {
   try {
-    const whole = method === methods.stored ? packed : inflateRaw(packed, size);
+    const whole = method === methods.stored ? packed : await inflate(packed, "deflate-raw", size);
     if (crc32(whole) !== checksum) throw wrongChecksum();
     return whole;
   } catch (error) {
