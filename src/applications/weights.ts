@@ -1,11 +1,10 @@
 /** @file Weights for builders: drawn ones, and what a builder asks for. */
-import type { LayeredGraph } from "../graph/index.ts";
 import type { WeightSource, WeightSpec } from "../layers/index.ts";
 import { elementCount, randomNumbers } from "../tensor/index.ts";
 
 /**
  * First values as Keras draws them: kernels Glorot uniform (Glorot and Bengio 2010, eq. 16), scales and variances one,
- * the rest zero. The same seed gives the same weights.
+ * the scales of ConvNeXt's layers 1e-6, the rest zero. The same seed gives the same weights.
  */
 export function randomWeights(seed = 0): WeightSource {
   const next = randomNumbers(seed);
@@ -16,16 +15,17 @@ export function randomWeights(seed = 0): WeightSource {
       const limit = Math.sqrt(6 / (receptive * ((shape.at(-2) ?? 1) + (shape.at(-1) ?? 1))));
       for (let index = 0; index < values.length; index++) values[index] = limit * (2 * next() - 1);
     }
-    return weight === "gamma" || weight === "moving_variance" ? values.fill(1) : values;
+    if (weight.startsWith("variable")) return values.fill(1e-6);
+    return /(^|_)(gamma|variance)$/.test(weight) ? values.fill(1) : values;
   };
 }
 
-/** The weights a builder asks for, in the order in which Keras lists them: that of the model's layers. */
-export function weightSpecsOf(build: (weights: WeightSource) => LayeredGraph): readonly WeightSpec[] {
-  const specs = new Map<string, WeightSpec[]>();
-  const { layers } = build((spec) => {
-    specs.set(spec.layer, [...(specs.get(spec.layer) ?? []), spec]);
+/** The weights a builder asks for, in its order, which is Keras's. */
+export function weightSpecsOf(build: (weights: WeightSource) => unknown): readonly WeightSpec[] {
+  const specs: WeightSpec[] = [];
+  build((spec) => {
+    specs.push(spec);
     return new Float32Array(elementCount(spec.shape));
   });
-  return layers.flatMap(({ name }) => specs.get(name) ?? []);
+  return specs;
 }

@@ -1,28 +1,41 @@
 /** @file The models of keras.applications with weights from Keras's own files: given, found in Keras's folder, or downloaded. */
-import { stat } from "node:fs/promises";
-import { homedir } from "node:os";
-import { basename, join } from "node:path";
-import { type Family, type FamilyOptions, families, randomWeights } from "../applications/index.ts";
-import { readBytes } from "../files/index.ts";
+import { basename } from "node:path";
+import {
+  type ApplicationLayout,
+  applicationFromQuery,
+  buildApplication,
+  type Family,
+  type FamilyOptions,
+  familyNamed,
+  findFamily,
+  queryOf,
+  randomWeights,
+} from "../applications/index.ts";
 import type { LayeredGraph } from "../graph/index.ts";
-import { type DownloadOptions, download } from "../hub/index.ts";
-import { isHdf5, type KerasWeightFile, readKerasWeights } from "../importers/index.ts";
-import { recognizeOther } from "../onnx/index.ts";
-import { GraftError, sha256 } from "../tensor/index.ts";
-import type { Provenance } from "./base.ts";
-import { applicationWithWeights } from "./base-application.ts";
+import type { KerasWeightFile } from "../importers/index.ts";
+import { GraftError } from "../tensor/index.ts";
+import type { Base, Provenance, ValueRange } from "./base.ts";
+import { applicationWithWeights, recognizeApplication } from "./base-application.ts";
+import { rangeOfMode } from "./base-ranges.ts";
+import { type Downloading, publishedWeights, readWeightsFile } from "./keras-folder-node.ts";
 
-export interface ApplicationOptions extends FamilyOptions, Pick<DownloadOptions, "offline" | "onProgress" | "signal"> {
+export interface ApplicationOptions extends FamilyOptions, Downloading {
   /** `imagenet` (default): Keras's published weights; `null`: drawn from the seed; else the path of a weights file. */
   readonly weights?: "imagenet" | (string & {}) | null;
   /** Of drawn weights. Default: 0. */
   readonly seed?: number;
+  /** The axes of the graph's pictures. Default: channels_first. */
+  readonly layout?: ApplicationLayout;
 }
 
 /** A model of keras.applications, and where its weights came from: `undefined` where they were drawn. */
 export interface LoadedApplication extends LayeredGraph {
   readonly family: Family;
   readonly provenance: Provenance | undefined;
+  /** The values that its pictures take; `undefined` where that is none of Keras's modes. */
+  readonly range: ValueRange | undefined;
+  /** What a person should know of it, a sentence each. */
+  readonly remarks: readonly string[];
 }
 
 /**
@@ -33,109 +46,172 @@ export interface LoadedApplication extends LayeredGraph {
  */
 export async function loadApplication(name: string, options: ApplicationOptions = {}): Promise<LoadedApplication> {
   const family = familyNamed(name);
-  const { weights = "imagenet", seed = 0 } = options;
-  if (weights === null) return { ...family.build(options, randomWeights(seed)), family, provenance: undefined };
-  if (weights !== "imagenet") return await fromFile(family, options, weights, undefined);
-  const { alpha, size, checked } = publishedOptions(family, options);
-  const file = family.weightsFile(alpha, size, options.includeTop ?? true);
-  const path = join(kerasModels(), file);
-  // Weights of another size that are here come before a download: they fit, and most machines that lack one lack a network.
-  const cached = await cachedWeights(family, alpha, size, options.includeTop ?? true);
-  if (cached === undefined) await download(family.weightsAddress + file, path, options);
-  return await fromFile(family, checked, cached ?? path, family.license);
+  const { weights = "imagenet", seed = 0, layout } = options;
+  const range = rangeOfApplication(family, options);
+  if (weights === null) {
+    return {
+      ...buildApplication(family, options, randomWeights(seed), layout),
+      family,
+      provenance: undefined,
+      range,
+      remarks: [],
+    };
+  }
+  const found = weights === "imagenet" ? await publishedWeights(family, options) : undefined;
+  const { file, digest } = await readWeightsFile(found?.path ?? weights);
+  const path = found?.path ?? weights;
+  const built = locate(path, () => applicationWithWeights(family, { ...options, weights }, file, layout));
+  const provenance = { source: basename(path), digest, license: found && family.license };
+  return { ...built, family, provenance, range, remarks: found?.remarks ?? [] };
 }
 
-/** The family of that name, whatever its case. Throws GraftError `usage`. */
-export function familyNamed(name: string): Family {
-  const found = families.find((family) => family.name.toLowerCase() === name.toLowerCase());
-  if (found !== undefined) return found;
-  throw new GraftError("usage", `there is no application "${name}"`, {
-    expected: families.map((family) => family.name).join(", "),
+/** What a family's pictures take, with layers that scale them or without. */
+function rangeOfApplication(family: Family, { includePreprocessing = true }: FamilyOptions): ValueRange | undefined {
+  const mode = includePreprocessing ? family.preprocessing : family.preprocessingOutside;
+  return mode && rangeOfMode[mode];
+}
+
+/** The family of a handle such as `MobileNetV2`, `keras:ResNet50` or `EfficientNetB0?pooling=avg`; `undefined` for other handles. */
+export function familyOfHandle(handle: string): Family | undefined {
+  return findFamily(partsOf(handle).name);
+}
+
+function partsOf(handle: string): { readonly name: string; readonly query: URLSearchParams } {
+  const [name = "", ...query] = handle.replace(/^keras:/i, "").split("?");
+  return { name, query: new URLSearchParams(query.join("?")) };
+}
+
+/** A model of keras.applications as any model that is opened. */
+export interface OpenedApplication extends LayeredGraph {
+  readonly name: string;
+  readonly format: string;
+  readonly savedBy: undefined;
+  readonly labels: undefined;
+  readonly textSteps: readonly [];
+  readonly remarks: readonly string[];
+  readonly range: { readonly range: ValueRange; readonly because: string } | undefined;
+  readonly license: string;
+  readonly provenance: Provenance;
+  readonly path: undefined;
+}
+
+/**
+ * The model that a handle such as `keras:ResNet50?include_top=false&pooling=avg` means, as Keras has it: channels last.
+ *
+ * @throws GraftError as `loadApplication`; `usage` for options that the family does not have
+ */
+export async function openApplication(handle: string, options: Downloading = {}): Promise<OpenedApplication> {
+  const { name, query } = partsOf(handle);
+  const family = familyNamed(name);
+  const own = applicationFromQuery(family, query);
+  const loaded = await loadApplication(name, { ...own, ...options, layout: "channels_last" });
+  const { graph, layers, provenance, range, remarks } = loaded;
+  const because = `keras.applications.${family.name} takes it`;
+  return {
+    graph,
+    layers,
+    name: graph.name,
+    format: `keras.applications.${family.name}`,
+    savedBy: undefined,
+    labels: undefined,
+    textSteps: [],
+    remarks,
+    range: range && { range, because },
+    license: family.license,
+    provenance: provenance ?? { source: handle, digest: "", license: undefined },
+    path: undefined,
+  };
+}
+
+/** What of a base can be chosen. */
+interface BaseChoice extends Downloading {
+  /** The side of its pictures, in pixels. Default: the family's own. */
+  readonly imageSize?: number | undefined;
+  /** The width, where the handle does not say it. */
+  readonly alpha?: number;
+}
+
+/**
+ * An application without its classifier, its features averaged over the map. Weights of a published size are taken where
+ * they are, others of the same width before any download.
+ *
+ * @throws GraftError as `loadApplication`; `usage` for options that the family does not have, and that a base has not
+ */
+export async function applicationBase(handle: string, choice: BaseChoice = {}): Promise<Base> {
+  const { name, query } = partsOf(handle);
+  const family = familyNamed(name);
+  const given = applicationFromQuery(family, query);
+  const variant = choice.alpha === undefined ? given : { ...given, alpha: choice.alpha };
+  for (const option of ["includeTop", "pooling", "classes", "classifierActivation", "weights", "name"] as const) {
+    if (given[option] === undefined) continue;
+    throw new GraftError("usage", `${option} is no option of a base`, {
+      path: [handle],
+      expected: ["inputShape", ...family.options].join(", "),
+    });
+  }
+  const { path, remarks } = await publishedWeights(family, { ...baseOptions(family, variant, choice), ...choice });
+  const { file, digest } = await readWeightsFile(path);
+  return locate(path, () => {
+    const options = { ...baseOptions(family, variant, choice), weights: "imagenet" };
+    const provenance = { source: basename(path), digest, license: family.license };
+    return baseOf(family, options, file, { provenance, remarks });
   });
 }
 
-/** A file that is already in Keras's folder and whose weights serve: those of the size first, then the default's. */
-export async function cachedWeights(
-  family: Family,
-  alpha: number,
-  size: number,
-  includeTop = false,
-): Promise<string | undefined> {
-  const sizes = [...new Set([publishedSize(family, [size, size]), family.defaultSize])];
-  const candidates = (includeTop ? [true] : [false, true]).flatMap((top) =>
-    sizes.map((each) => family.weightsFile(alpha, each, top)),
-  );
-  for (const file of candidates) {
-    const path = join(kerasModels(), file);
-    if (await exists(path)) return path;
-  }
-  return undefined;
-}
-
-/** Where Keras keeps what it downloads: `$KERAS_HOME/models`, or `~/.keras/models`. */
-export function kerasModels(): string {
-  return join(process.env["KERAS_HOME"] || join(homedir(), ".keras"), "models");
-}
-
-/** Keras's rule: square pictures of a published size have weights of their own; all others take the default's. */
-export function publishedSize(family: Family, [height, width]: readonly [number | null, number | null]): number {
-  return height !== null && height === width && family.sizes.includes(height) ? height : family.defaultSize;
-}
-
-/** A file's weights, with what is wrong about the file said kindly. */
-export async function readWeightsFile(path: string): Promise<{ file: KerasWeightFile; digest: string }> {
-  const bytes = await readBytes(path);
-  try {
-    if (!isHdf5(bytes)) {
-      throw new GraftError("model-invalid", `this is ${recognizeOther(bytes) ?? "something else"}, no HDF5 file`);
-    }
-    const file = readKerasWeights(bytes);
-    return { file, digest: await sha256(bytes) };
-  } catch (error) {
-    throw error instanceof GraftError ? error.at(path) : error;
-  }
-}
-
-async function fromFile(
-  family: Family,
-  options: ApplicationOptions,
-  path: string,
-  license: string | undefined,
-): Promise<LoadedApplication> {
+/**
+ * The base that a file of weights holds, recognised by their shapes. A classifier in it is left out.
+ *
+ * @throws GraftError `model-refused` where no family has such weights; `model-invalid`; `usage` for the image size
+ */
+export async function baseFromWeights(path: string, choice: BaseChoice = {}): Promise<Base> {
   const { file, digest } = await readWeightsFile(path);
-  try {
-    const built = applicationWithWeights(family, options, file);
-    return { ...built, family, provenance: { source: basename(path), digest, license } };
-  } catch (error) {
-    throw error instanceof GraftError && error.code === "model-invalid" ? error.at(path) : error;
-  }
+  return locate(path, () => {
+    if (file.isWholeModel) {
+      throw new GraftError("model-refused", "the file holds a whole model, not weights of keras.applications alone");
+    }
+    const { family, options, includeTop, classes } = recognizeApplication(file);
+    const { inputShape: _, ...variant } = options;
+    const remarks =
+      includeTop && classes !== undefined ? [`The file's classifier of ${classes} classes was left out.`] : [];
+    const provenance = { source: basename(path), digest, license: undefined };
+    return baseOf(family, baseOptions(family, variant, choice), file, { provenance, remarks });
+  });
 }
 
-/** What Keras checks before it loads published weights. */
-function publishedOptions(
+function baseOptions(family: Family, variant: FamilyOptions, { imageSize }: BaseChoice): FamilyOptions {
+  const [height, width] = variant.inputShape ?? [imageSize ?? family.defaultSize, imageSize ?? family.defaultSize];
+  const { classes: _classes, ...others } = variant;
+  return { ...others, inputShape: [height, width, 3], includeTop: false, pooling: "avg" };
+}
+
+function baseOf(
   family: Family,
-  options: ApplicationOptions,
-): { readonly alpha: number; readonly size: number; readonly checked: ApplicationOptions } {
-  const { alpha = 1, includeTop = true, classes = 1000, inputShape } = options;
-  const refuse = (expected: string, actual: string) => {
-    throw new GraftError("usage", expected, { path: [family.name], actual });
+  options: FamilyOptions,
+  file: KerasWeightFile,
+  { provenance, remarks }: Pick<Base, "provenance" | "remarks">,
+): Base {
+  const { graph, layers } = applicationWithWeights(family, options, file);
+  const [height, width] = options.inputShape ?? [];
+  const { inputShape, includeTop, pooling, weights, alpha, ...others } = options;
+  const query = queryOf({ ...(alpha !== undefined && alpha !== 1 && { alpha }), ...others });
+  return {
+    graph,
+    layers,
+    name: query === "" ? family.name : `${family.name}?${query}`,
+    layout: "channels_first",
+    recipe: { height: Number(height), width: Number(width), method: "bilinear", aspect: "stretch" },
+    range: rangeOfApplication(family, options),
+    features: Number(graph.outputs[0]?.shape?.[1]),
+    provenance,
+    remarks,
   };
-  if (!family.alphas.includes(alpha)) {
-    refuse(`weights are published for alpha ${family.alphas.join(", ")}`, `alpha ${alpha}`);
-  }
-  const [height, width, channels] = inputShape ?? [null, null, 3];
-  const size = publishedSize(family, [height, width]);
-  if (channels !== 3) refuse("published weights take pictures of 3 channels", `${channels}`);
-  if (includeTop && classes !== 1000) refuse("with published weights the top has 1000 classes", `${classes}`);
-  if (includeTop && inputShape !== undefined && (height !== size || width !== size)) {
-    refuse(`with the top, published weights take pictures of ${size}×${size}`, `${height}×${width}`);
-  }
-  return { alpha, size, checked: options };
 }
 
-async function exists(path: string): Promise<boolean> {
-  return await stat(path).then(
-    (facts) => facts.isFile(),
-    () => false,
-  );
+/** Puts the path before what goes wrong with a file; what is wrong with options stays as it is. */
+function locate<T>(path: string, run: () => T): T {
+  try {
+    return run();
+  } catch (error) {
+    throw error instanceof GraftError && error.code !== "usage" ? error.at(path) : error;
+  }
 }

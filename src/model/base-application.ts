@@ -1,5 +1,11 @@
-/** @file From a Keras weights file to the model it belongs to: recognised by layer names and shapes, its weights put in place. */
-import { type Family, type FamilyOptions, families } from "../applications/index.ts";
+/** @file From a Keras weights file to the model it belongs to: recognised by the shapes of its weights, which are then put in place. */
+import {
+  type ApplicationLayout,
+  buildApplication,
+  type Family,
+  type FamilyOptions,
+  families,
+} from "../applications/index.ts";
 import type { LayeredGraph } from "../graph/index.ts";
 import type { KerasWeightFile, StoredLayer } from "../importers/index.ts";
 import type { WeightSource, WeightSpec } from "../layers/index.ts";
@@ -8,11 +14,15 @@ import { elementCount, GraftError, showShape } from "../tensor/index.ts";
 /** A family, and the options under which its weights are those of a file. */
 export interface RecognizedApplication {
   readonly family: Family;
+  /** What a model with these weights is built with; any size of pictures may be added. */
+  readonly options: FamilyOptions;
   readonly alpha: number;
   readonly includeTop: boolean;
   /** With the top: how many classes it tells apart. */
   readonly classes: number | undefined;
 }
+
+type Layers = readonly StoredLayer[];
 
 /** Widths that nobody publishes are tried in steps of 0.05. */
 const otherAlphas = Array.from({ length: 40 }, (_, index) => (index + 1) / 20);
@@ -24,47 +34,75 @@ const otherAlphas = Array.from({ length: 40 }, (_, index) => (index + 1) / 20);
  */
 export function recognizeApplication({ layers }: KerasWeightFile): RecognizedApplication {
   const weighted = layers.filter(({ weights }) => weights.length > 0);
-  const kernel = weighted.at(-1)?.weights.find(({ shape }) => shape.length === 2);
   for (const family of families) {
-    for (const alpha of [...family.alphas, ...otherAlphas]) {
-      const classes = kernel?.shape[1];
-      const options: FamilyOptions = { alpha, includeTop: kernel !== undefined, ...(classes && { classes }) };
-      if (fits(family, { ...options, inputShape: [64, 64, 3] }, weighted)) {
-        return { family, alpha, includeTop: kernel !== undefined, classes };
-      }
+    for (const options of candidates(family, weighted)) {
+      if (!fits(family, options, weighted)) continue;
+      const { alpha = 1, includeTop = true, classes } = options;
+      return { family, options: { ...options, ...imageNetOnly(weighted) }, alpha, includeTop, classes };
     }
   }
   const first = weighted[0]?.weights[0];
-  throw new GraftError("model-refused", "the weights are of no model that can be built here", {
+  throw new GraftError("model-refused", "the weights are of no model of keras.applications", {
     expected: `the weights of ${families.map(({ name }) => name).join(", ")}`,
     actual:
       first === undefined
         ? "no weights"
         : `${weighted.length} layers, the first "${first.name}" ${showShape(first.shape)}`,
-    hint: "save the model as .onnx, which any model can be given as",
+    hint: "give the whole model, with its architecture: model.save('model.keras')",
   });
 }
 
 /**
- * The model with the file's weights. Layers are matched by name where all names match, by their order otherwise, as
+ * The model with the file's weights. Layers are matched by name where all names are there, by their order otherwise, as
  * Keras does; shapes are always compared.
  *
  * @throws GraftError `model-invalid`, naming the layer, where the weights do not fit; `usage` for options Keras refuses
  */
-export function applicationWithWeights(family: Family, options: FamilyOptions, file: KerasWeightFile): LayeredGraph {
-  return family.build(options, weightsInOrder(file.layers.filter(({ weights }) => weights.length > 0)));
+export function applicationWithWeights(
+  family: Family,
+  options: FamilyOptions,
+  file: KerasWeightFile,
+  layout?: ApplicationLayout,
+): LayeredGraph {
+  const weighted = file.layers.filter(({ weights }) => weights.length > 0);
+  try {
+    return buildApplication(family, options, weightsByName(weighted), layout);
+  } catch (error) {
+    if (!(error instanceof Mismatch)) throw error;
+    return buildApplication(family, options, weightsInOrder(weighted), layout);
+  }
 }
 
 class Mismatch extends Error {}
 
-function fits(family: Family, options: FamilyOptions, layers: readonly StoredLayer[]): boolean {
+/** The options under which a family could have such weights, those that are published first. */
+function* candidates(family: Family, layers: Layers): Generator<FamilyOptions> {
+  const last = layers.at(-1)?.weights.at(-1)?.shape ?? [];
+  const alphas = family.options.includes("alpha")
+    ? new Set([...family.published.map(({ alpha = 1 }) => alpha), ...otherAlphas])
+    : [1];
+  const side = Math.max(64, family.smallestSide);
+  for (const alpha of alphas) {
+    for (const minimalistic of family.options.includes("minimalistic") ? [false, true] : [false]) {
+      const variant = { ...(alpha !== 1 && { alpha }), ...(minimalistic && { minimalistic }) };
+      // The top ends with a bias for each class. Its weights may depend on the size of pictures, which is then the default.
+      if (last.length === 1) yield { ...variant, includeTop: true, classes: last[0] ?? 1 };
+      yield { ...variant, includeTop: false, inputShape: [side, side, 3] };
+    }
+  }
+}
+
+function fits(family: Family, options: FamilyOptions, layers: Layers): boolean {
   const stored = layers.flatMap(({ weights }) => weights);
+  let zeros = new Float32Array(2 ** 16);
   let position = 0;
   try {
-    family.build(options, ({ shape }) => {
+    buildApplication(family, options, ({ shape }) => {
       const weight = stored[position++];
       if (weight === undefined || !isSameShape(weight.shape, shape)) throw new Mismatch();
-      return new Float32Array(elementCount(shape));
+      const count = elementCount(shape);
+      if (zeros.length < count) zeros = new Float32Array(count);
+      return zeros.subarray(0, count);
     });
   } catch (error) {
     if (error instanceof Mismatch) return false;
@@ -73,16 +111,41 @@ function fits(family: Family, options: FamilyOptions, layers: readonly StoredLay
   return position === stored.length;
 }
 
-/** Gives the weights of the stored layer of that name; of the next, once a name is not found. */
-function weightsInOrder(layers: readonly StoredLayer[]): WeightSource {
+const imageNetDeviation = [0.229, 0.224, 0.225];
+
+/**
+ * EfficientNet's published weights keep deviations of ImageNet where its Normalization has variances, for which Keras scales
+ * once more, only for them. Weights trained on from there keep these numbers; weights made otherwise do not have them.
+ */
+function imageNetOnly(layers: Layers): Pick<FamilyOptions, "weights"> {
+  const statistics = layers[0]?.weights ?? [];
+  if (statistics.length !== 3) return {};
+  const variance = statistics[1]?.read() ?? [];
+  const isImageNet = imageNetDeviation.every((value, channel) => Math.abs(value - (variance[channel] ?? 0)) < 1e-4);
+  return isImageNet ? { weights: "imagenet" } : {};
+}
+
+function weightsByName(layers: Layers): WeightSource {
   const byName = new Map(layers.map((layer) => [layer.name, layer]));
-  let current: { readonly name: string; readonly layer: StoredLayer | undefined } | undefined;
+  return placed((name) => {
+    const found = byName.get(name);
+    if (found === undefined) throw new Mismatch();
+    return found;
+  });
+}
+
+function weightsInOrder(layers: Layers): WeightSource {
   let asked = 0;
+  return placed(() => layers[asked++]);
+}
+
+/** Gives the weights of the stored layers that `layerOf` finds for the model's, one after the other. */
+function placed(layerOf: (name: string) => StoredLayer | undefined): WeightSource {
+  let current: { readonly name: string; readonly layer: StoredLayer | undefined } | undefined;
   let position = 0;
   return ({ layer, weight, shape }: WeightSpec) => {
     if (current?.name !== layer) {
-      current = { name: layer, layer: byName.get(layer) ?? layers[asked] };
-      asked++;
+      current = { name: layer, layer: layerOf(layer) };
       position = 0;
     }
     const stored = current.layer?.weights[position++];

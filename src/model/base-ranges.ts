@@ -1,4 +1,5 @@
 /** @file The value ranges that bases are trained on: Keras's names of the modes are `tf`, `torch` and `caffe`. */
+import type { PreprocessingMode } from "../applications/index.ts";
 import type { ValueRange } from "./base.ts";
 
 function even(name: string, scale: number, offset: number): ValueRange {
@@ -41,3 +42,11 @@ export const valueRanges: readonly ValueRange[] = [
   imageNetRange,
   caffeRange,
 ];
+
+/** What a model of keras.applications takes, by the mode of its preprocessing. */
+export const rangeOfMode: { readonly [Mode in PreprocessingMode]: ValueRange } = {
+  tf: signedRange,
+  torch: imageNetRange,
+  caffe: caffeRange,
+  raw: byteRange,
+};

@@ -1,23 +1,23 @@
 /** @file From a handle — a name or a file — to a base, recognised by content. */
 import { open, stat } from "node:fs/promises";
-import { basename, join } from "node:path";
+import { basename } from "node:path";
 import { families } from "../applications/index.ts";
 import { packageFile, reasonOf } from "../files/index.ts";
 import type { LayeredGraph } from "../graph/index.ts";
-import { type DownloadOptions, digestOf, download } from "../hub/index.ts";
+import { type DownloadOptions, digestOf } from "../hub/index.ts";
 import { isHdf5 } from "../importers/index.ts";
 import { readModelFile } from "../onnx/files-node.ts";
 import { cutAfter } from "../passes/index.ts";
 import { GraftError } from "../tensor/index.ts";
-import { cachedWeights, familyNamed, kerasModels, publishedSize, readWeightsFile } from "./application-node.ts";
+import { applicationBase, baseFromWeights, familyOfHandle } from "./application-node.ts";
 import { documentKey } from "./artifact.ts";
 import { parseMetadata } from "./artifactMetadata.ts";
 import type { Base, Provenance, ValueRange } from "./base.ts";
-import { applicationWithWeights, recognizeApplication } from "./base-application.ts";
 import { layersWithin } from "./base-layers.ts";
 import { onnxBase } from "./base-onnx.ts";
 import { byteRange, signedRange } from "./base-ranges.ts";
 import { namedCut } from "./cut-finder.ts";
+import { cachedWeights } from "./keras-folder-node.ts";
 
 export interface LoadBaseOptions extends Pick<DownloadOptions, "offline" | "onProgress" | "signal"> {
   /** The side of its pictures, in pixels. Default: the base's own. */
@@ -43,11 +43,11 @@ export async function loadBase(handle: string, options: LoadBaseOptions = {}): P
   return options.range === undefined ? base : { ...base, range: options.range };
 }
 
-/** The handle of the best base that needs no download: MobileNetV2 where its weights are on this machine, else `pocket`. */
+/** The handle of the best base that needs no download: an application whose weights are on this machine, MobileNetV2 first, else `pocket`. */
 export async function defaultBase({ imageSize }: { readonly imageSize?: number } = {}): Promise<string> {
   for (const family of families) {
-    const size = publishedSize(family, [imageSize ?? null, imageSize ?? null]);
-    if ((await cachedWeights(family, 1, size)) !== undefined) return family.name;
+    const side = Math.max(imageSize ?? family.defaultSize, family.smallestSide);
+    if (await cachedWeights(family, { inputShape: [side, side, 3], includeTop: false })) return family.name;
   }
   return pocketName;
 }
@@ -63,80 +63,22 @@ const pocketRemarks = [
 
 async function resolve(handle: string, options: LoadBaseOptions): Promise<Base> {
   if (handle.toLowerCase() === pocketName) return await fromOnnx(packageFile("models/pocket.onnx"), options);
-  const [name = "", query] = handle.split("?", 2);
-  if (families.some((family) => family.name.toLowerCase() === name.toLowerCase())) {
-    return await fromName(name, new URLSearchParams(query ?? ""), options);
-  }
+  if (familyOfHandle(handle) !== undefined) return withCut(await applicationBase(handle, options), options);
   const facts = await stat(handle).catch(() => undefined);
   if (facts === undefined) throw unknownHandle(handle);
   if (!facts.isFile()) {
     throw new GraftError("usage", "a base is a name or a file", { path: [handle], actual: "a folder or a device" });
   }
-  return isHdf5(await firstBytes(handle)) ? await fromKeras(handle, options) : await fromOnnx(handle, options);
+  return isHdf5(await firstBytes(handle))
+    ? withCut(await baseFromWeights(handle, options), options)
+    : await fromOnnx(handle, options);
 }
 
-/** An application: weights of a published size where they are, others of the same width before any download. */
-async function fromName(name: string, query: URLSearchParams, options: LoadBaseOptions): Promise<Base> {
-  const family = familyNamed(name);
-  const unknown = [...query.keys()].find((key) => key !== "alpha");
-  if (unknown !== undefined) {
-    throw new GraftError("usage", `"${unknown}" is no option of ${family.name}`, {
-      expected: `${family.name}?alpha=0.5`,
-    });
-  }
-  const alpha = options.alpha ?? Number(query.get("alpha") ?? 1);
-  if (!family.alphas.includes(alpha)) {
-    throw new GraftError("usage", `${family.name} has no weights of that width`, {
-      expected: `alpha ${family.alphas.join(", ")}`,
-      actual: query.get("alpha") ?? String(alpha),
-    });
-  }
-  const side = options.imageSize ?? family.defaultSize;
-  const size = publishedSize(family, [side, side]);
-  const cached = await cachedWeights(family, alpha, size);
-  if (cached !== undefined) {
-    const base = await fromKeras(cached, options, family.license);
-    if (basename(cached).includes(`_${size}`)) return base;
-    const remark = `Its weights are those for ${family.defaultSize} pixels: those for ${size} are not on this machine.`;
-    return { ...base, remarks: [...base.remarks, remark] };
-  }
-  const file = family.weightsFile(alpha, size, false);
-  const path = join(kerasModels(), file);
-  await download(family.weightsAddress + file, path, options);
-  return await fromKeras(path, options, family.license);
-}
-
-async function fromKeras(path: string, options: LoadBaseOptions, license?: string): Promise<Base> {
-  const { file, digest } = await readWeightsFile(path);
-  if (file.isWholeModel) {
-    throw new GraftError("model-refused", "whole Keras models are not read yet", {
-      path: [path],
-      expected: "a file of weights only, as keras.applications downloads it, or an ONNX model",
-      hint: "export it: model.export('model.onnx', format='onnx')",
-    });
-  }
-  const { family, alpha, includeTop, classes } = await locate(path, () => recognizeApplication(file));
-  const side = options.imageSize ?? family.defaultSize;
-  const shape = { alpha, inputShape: [side, side, 3] as const };
-  // A file with the top serves as well: its classifier is left out.
-  const whole = await locate(path, () =>
-    applicationWithWeights(family, { ...shape, includeTop: false, pooling: "avg" }, file),
-  );
-  const { graph, layers } = options.cut === undefined ? whole : cutAt(whole, options.cut);
-  const remarks =
-    includeTop && classes !== undefined ? [`The file's classifier of ${classes} classes was left out.`] : [];
-  const provenance = { source: basename(path), digest, license };
-  return {
-    graph,
-    layers,
-    name: alpha === 1 ? family.name : `${family.name}?alpha=${alpha}`,
-    layout: "channels_first",
-    recipe: { height: side, width: side, method: "bilinear", aspect: "stretch" },
-    range: signedRange,
-    features: Number(graph.outputs[0]?.shape?.[1]),
-    provenance,
-    remarks,
-  };
+/** The base up to the value or layer that the options name. */
+function withCut(base: Base, { cut }: LoadBaseOptions): Base {
+  if (cut === undefined) return base;
+  const part = cutAt(base, cut);
+  return { ...base, ...part, features: Number(part.graph.outputs[0]?.shape?.[1]) };
 }
 
 function cutAt(whole: LayeredGraph, name: string): LayeredGraph {

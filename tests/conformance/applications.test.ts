@@ -5,21 +5,23 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { delimiter, join, resolve } from "node:path";
 import { describe, expect, it } from "vitest";
-import { type Family, families, weightSpecsOf } from "../../src/applications/index.ts";
+import {
+  buildApplication,
+  type Family,
+  type FamilyOptions,
+  families,
+  preprocessInput,
+  weightSpecsOf,
+} from "../../src/applications/index.ts";
+import type { LayeredGraph } from "../../src/graph/index.ts";
 import type { WeightSource, WeightSpec } from "../../src/layers/index.ts";
 import { elementCount, float32, type NumericTensor, numbersOf } from "../../src/tensor/index.ts";
 import { runGraph } from "../../src/testing/index.ts";
 
 interface Case {
   readonly model: string;
-  readonly arguments: {
-    readonly input_shape?: [number, number, number];
-    readonly include_top?: boolean;
-    readonly alpha?: number;
-    readonly pooling?: "avg" | "max" | null;
-    readonly classes?: number;
-    readonly classifier_activation?: "softmax" | null;
-  };
+  /** Under Keras's names. */
+  readonly arguments: { readonly [name: string]: unknown };
   readonly input_shape: readonly [number, number, number];
   readonly parameters: { readonly trainable: number; readonly non_trainable: number };
   readonly weights: readonly (readonly [layer: string, weight: string, shape: readonly number[]])[];
@@ -48,27 +50,36 @@ function formulaWeights(): WeightSource {
   let position = 0;
   return ({ layer, weight, shape }: WeightSpec) => {
     const stream = position++;
-    const isDepthwise = weight.includes("depthwise") || layer.endsWith("depthwise");
+    const last = weight.split("/").at(-1) ?? weight;
+    if (last === "count") return new Float32Array(elementCount(shape));
+    const isDepthwise =
+      weight.includes("depthwise") || /depthwise$|_dwconv2?$|^conv_dw_\d+$|depthwise_conv$/.test(layer);
     const fanIn = isDepthwise ? elementCount(shape.slice(0, 2)) : elementCount(shape.slice(0, -1));
     const [scale, offset] =
       shape.length >= 2
         ? [Math.sqrt(3 / fanIn), 0]
-        : weight.endsWith("gamma")
+        : last.endsWith("gamma")
           ? [0.2, 1]
-          : weight.endsWith("variance")
+          : last.endsWith("variance")
             ? [0.5, 1]
             : [0.1, 0];
     return Float32Array.from({ length: elementCount(shape) }, (_, index) => offset + scale * unit(stream, index));
   };
 }
 
-/** Pixels as `[N, C, H, W]`, drawn in Keras's order, in [-1, 1]. */
-function pixels([height, width, channels]: readonly [number, number, number]): NumericTensor {
-  const data = new Float32Array(height * width * channels);
-  for (let index = 0; index < data.length; index++) {
-    const value = Math.floor((256 * (unit(99991, index) + 1)) / 2) / 127.5 - 1;
+/** Pixels 0–255 in Keras's order. */
+function pixels(shape: readonly [number, number, number]): Float32Array {
+  return Float32Array.from({ length: elementCount(shape) }, (_, index) =>
+    Math.floor((256 * (unit(99991, index) + 1)) / 2),
+  );
+}
+
+/** `[1, H, W, C]` as `[1, C, H, W]`. */
+function channelsFirst(values: Float32Array, [height, width, channels]: readonly [number, number, number]) {
+  const data = new Float32Array(values.length);
+  values.forEach((value, index) => {
     data[(index % channels) * height * width + Math.floor(index / channels)] = value;
-  }
+  });
   return float32([1, channels, height, width], data);
 }
 
@@ -97,28 +108,29 @@ for (const folder of folders) {
   });
 }
 
+/** Keras's names of arguments are ours in snake case. */
+function optionsOf(given: Case): FamilyOptions {
+  const entries = Object.entries(given.arguments).map(([name, value]) => [
+    name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase()),
+    value,
+  ]);
+  return { inputShape: given.input_shape, ...Object.fromEntries(entries) };
+}
+
 async function judge(given: Case, family: Family): Promise<void> {
-  const { input_shape, include_top, alpha, pooling, classes, classifier_activation } = given.arguments;
-  const options = {
-    inputShape: input_shape ?? given.input_shape,
-    ...(include_top === undefined ? {} : { includeTop: include_top }),
-    ...(alpha === undefined ? {} : { alpha }),
-    ...(pooling === undefined ? {} : { pooling }),
-    ...(classes === undefined ? {} : { classes }),
-    ...(classifier_activation === undefined ? {} : { classifierActivation: classifier_activation }),
-  };
-  const { graph, layers } = family.build(options, formulaWeights());
+  const options = optionsOf(given);
+  const { graph, layers } = buildApplication(family, options, formulaWeights());
   expect(layers.map(({ name }) => name)).toEqual(given.layer_names);
-  const specs = weightSpecsOf((weights) => family.build(options, weights));
+  const specs = weightSpecsOf((weights) => buildApplication(family, options, weights));
   expect(specs.map(({ layer, weight, shape }) => [layer, weight, shape])).toEqual(given.weights);
-  expect(countParameters(layers, graph)).toEqual(given.parameters);
-  const input = pixels(given.input_shape);
+  expect(countParameters({ graph, layers })).toEqual(given.parameters);
+  const isRaw = options.includePreprocessing ?? true;
+  const input = preprocessInput(pixels(given.input_shape), isRaw ? family.preprocessing : "raw");
   given.preprocessed.forEach((value, index) => {
-    const [height, width, channels] = given.input_shape;
-    const at = (index % channels) * height * width + Math.floor(index / channels);
-    expect(input.data[at]).toBeCloseTo(value, 6);
+    expect(Math.abs((input[index] ?? Number.NaN) - value)).toBeLessThanOrEqual(1e-6 * Math.max(1, Math.abs(value)));
   });
-  const outputs = await runGraph(graph, new Map([[graph.inputs[0]?.name ?? "", input]]));
+  const feed = channelsFirst(input, given.input_shape);
+  const outputs = await runGraph(graph, new Map([[graph.inputs[0]?.name ?? "", feed]]));
   const output = [...outputs.values()][0];
   if (output === undefined || output.dtype === "string") throw new Error("the model gives no output");
   const { shape, values } = channelsLast(output);
@@ -132,9 +144,7 @@ async function judge(given: Case, family: Family): Promise<void> {
   expect(Math.abs(deviation - given.output_std)).toBeLessThanOrEqual(1e-3 * largest);
 }
 
-type Built = ReturnType<(typeof families)[number]["build"]>;
-
-function countParameters(layers: Built["layers"], graph: Built["graph"]) {
+function countParameters({ layers, graph }: LayeredGraph) {
   const sizes = new Map([...graph.initializers].map(([{ name }, { shape }]) => [name, elementCount(shape)]));
   const sum = (isTrainable: boolean) =>
     layers

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { beforeEach, describe, expect, it } from "vitest";
-import { mobileNetV2, randomWeights } from "../../src/applications/index.ts";
+import { buildApplication, familyNamed, randomWeights } from "../../src/applications/index.ts";
 import {
   type ActivationName,
   BaseModel,
@@ -56,7 +56,9 @@ function pooled(pooling: Layer, activation: ActivationName): Model {
 }
 
 function tutorial(): { readonly base: BaseModel; readonly model: Model } {
-  const base = new BaseModel(mobileNetV2({ inputShape: [160, 160, 3], includeTop: false }, randomWeights()));
+  const base = new BaseModel(
+    buildApplication(familyNamed("MobileNetV2"), { inputShape: [160, 160, 3], includeTop: false }, randomWeights()),
+  );
   const model = sequential([
     layers.inputLayer({ shape: [160, 160, 3] }),
     layers.rescaling({ scale: 1 / 127.5, offset: -1 }),
