@@ -1,5 +1,6 @@
 /** @file The table of Keras's layers: what each class computes. One file a family. */
 import { activationLayers } from "./activation-layers.ts";
+import { applicationLayers } from "./applications.ts";
 import { convolutionLayers } from "./convolution.ts";
 import { coreLayers } from "./core.ts";
 import type { LayerDefinition } from "./layer.ts";
@@ -19,4 +20,5 @@ export const layerTable: ReadonlyMap<string, LayerDefinition> = new Map([
   ...mergingLayers,
   ...reshapingLayers,
   ...preprocessingLayers,
+  ...applicationLayers,
 ]);
