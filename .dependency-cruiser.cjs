@@ -16,8 +16,9 @@ const rows = {
   evaluation: [],
   model: ["graph", "shapes", "gradient", "passes", "onnx", "layers", "importers", "applications", "hub", "data"],
   training: ["graph", "shapes", "gradient", "passes", "onnx", "model", "data", "runtime", "evaluation"],
+  inspection: ["graph", "shapes", "passes", "onnx", "model", "data", "runtime"],
   keras: ["graph", "shapes", "passes", "onnx", "model", "training", "data", "runtime", "evaluation"],
-  transfer: ["graph", "shapes", "passes", "onnx", "model", "training", "data", "runtime", "evaluation"],
+  transfer: ["graph", "shapes", "passes", "onnx", "model", "training", "inspection", "data", "runtime", "evaluation"],
   testing: ["graph", "shapes", "gradient", "passes", "onnx", "runtime"],
 };
 

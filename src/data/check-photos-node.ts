@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { Photo } from "./duplicates.ts";
 import type { LabelledFile, SkippedFile } from "./layout.ts";
 import { askTwice, type PhotoPool } from "./photo-pool-node.ts";
+import { type PictureFacts, type PictureSummary, summarizePictures } from "./picture-facts.ts";
 
 /** Told now and then how far a folder has been read. */
 export type PhotoProgress = (done: number, total: number) => void;
@@ -16,7 +17,12 @@ export async function checkPhotos(
   files: readonly LabelledFile[],
   pool: PhotoPool,
   onProgress?: PhotoProgress,
-): Promise<{ readonly photos: Photo[]; readonly broken: SkippedFile[] }> {
+): Promise<{
+  readonly photos: Photo[];
+  readonly broken: SkippedFile[];
+  readonly pictures: PictureSummary | undefined;
+}> {
+  const facts: PictureFacts[] = [];
   const digests = new Array<string>(files.length).fill("");
   const reasons = new Map<number, string>();
   let next = 0;
@@ -24,7 +30,10 @@ export async function checkPhotos(
   const follow = async (): Promise<void> => {
     for (let at = next++; at < files.length; at = next++) {
       const answer = await askTwice(pool, { kind: "check", source: join(folder, files[at]?.file ?? "") });
-      if (answer.kind === "checked") digests[at] = answer.digest;
+      if (answer.kind === "checked") {
+        digests[at] = answer.digest;
+        facts.push(answer.facts);
+      }
       if (answer.kind === "failed") reasons.set(at, answer.reason);
       done += 1;
       onProgress?.(done, files.length);
@@ -38,5 +47,5 @@ export async function checkPhotos(
     if (reason === undefined) photos.push({ ...labelled, digest: digests[at] ?? "" });
     else broken.push({ file: labelled.file, reason });
   }
-  return { photos, broken };
+  return { photos, broken, pictures: summarizePictures(facts) };
 }

@@ -3,6 +3,7 @@ import sharp, { type Sharp } from "sharp";
 import { GraftError } from "../tensor/index.ts";
 import { bareJpeg } from "./bare-jpeg.ts";
 import type { Picture } from "./picture.ts";
+import type { PictureFacts } from "./picture-facts.ts";
 import { recognize } from "./recognize.ts";
 
 /** More pixels than a picture may have: beyond it a small file could ask for gigabytes. */
@@ -42,15 +43,17 @@ export async function decodePicture(bytes: Uint8Array): Promise<Picture> {
   });
 }
 
-/** Throws what `decodePicture` would throw, faster. */
-export async function checkPicture(bytes: Uint8Array): Promise<void> {
-  const { format, width, height } = await readHeader(bytes);
+/** Throws what `decodePicture` would throw, faster; returns what the file says of the picture. */
+export async function checkPicture(bytes: Uint8Array): Promise<PictureFacts> {
+  const { format, width, height, space, channels = 3 } = await readHeader(bytes);
   await asStrictAsHelps(bytes, format, async (bytes, failOn) => {
     const input = open(bytes, failOn);
     const isShrunk = format === "jpeg" && width * height >= shrunkFrom;
     const size = (length: number) => Math.max(1, Math.floor(length / 8));
     await (isShrunk ? input.resize(size(width), size(height), { fit: "fill" }) : input).raw().toBuffer();
   });
+  const colours = space === "cmyk" ? "cmyk" : channels <= 2 ? "grey" : channels === 4 ? "transparent" : "rgb";
+  return { width, height, colours };
 }
 
 interface Header {

@@ -80,7 +80,7 @@ async function readFolder(folder: string, options: ImageFolderOptions, pool: Pho
       )}`,
     });
   }
-  const { photos: whole, broken } = await checkPhotos(folder, grouped, pool, onProgress);
+  const { photos: whole, broken, pictures } = await checkPhotos(folder, grouped, pool, onProgress);
   const given = new Set(layout.files.map(({ part }) => part));
   const { parts, description } = plan(given);
   const settled = settleDuplicates(whole.map((photo) => ({ ...photo, part: photo.part && parts(photo.part) })));
@@ -121,6 +121,7 @@ async function readFolder(folder: string, options: ImageFolderOptions, pool: Pho
         ? [`the group pattern matches all but ${counted(ungrouped, "photo")}; these are on their own`]
         : []),
     ],
+    pictures,
     counts: { train: classCounts(train), validation: classCounts(validation), test: classCounts(test) },
     close: () => pool.close(),
   };

@@ -3,6 +3,7 @@ import type { GraftError } from "../tensor/index.ts";
 import type { Dataset } from "./dataset.ts";
 import type { SkippedFile } from "./layout.ts";
 import type { PixelRecipe } from "./picture.ts";
+import type { PictureSummary } from "./picture-facts.ts";
 
 /** How many photos of each class, in the order of the class names. */
 export type ClassCounts = readonly number[];
@@ -22,6 +23,8 @@ export interface PhotoFolder {
   readonly skipped: readonly SkippedFile[];
   /** What a person should know, a sentence each. */
   readonly remarks: readonly string[];
+  /** Sizes and colours of the photos as they are stored. */
+  readonly pictures?: PictureSummary | undefined;
   readonly counts: { readonly train: ClassCounts; readonly validation: ClassCounts; readonly test: ClassCounts };
   /** Lets go of the threads that decode. They never keep the process alive. */
   close(): Promise<void>;

@@ -8,6 +8,7 @@ import { augmentPixels } from "./augment.ts";
 import type { Augmentation } from "./augmentation.ts";
 import { checkPicture, decodePicture } from "./decode-node.ts";
 import type { PixelRecipe } from "./picture.ts";
+import type { PictureFacts } from "./picture-facts.ts";
 import { toPixels } from "./pixels.ts";
 
 /** What a worker is asked. */
@@ -36,7 +37,7 @@ export type PhotoSource = string | Uint8Array;
 
 /** What a worker answers: the digest to a `check`, pixels to `pixels`, or what is wrong with the file. */
 export type PhotoAnswer =
-  | { readonly kind: "checked"; readonly digest: string }
+  | { readonly kind: "checked"; readonly digest: string; readonly facts: PictureFacts }
   | { readonly kind: "pixels"; readonly pixels: Uint8Array }
   | { readonly kind: "failed"; readonly reason: string };
 
@@ -48,8 +49,8 @@ async function answer(task: PhotoTask): Promise<PhotoAnswer> {
     const bytes = typeof task.source === "string" ? readPhoto(task.source) : task.source;
     const digest = createHash("sha256").update(bytes).digest("hex");
     if (task.kind === "check") {
-      await checkPicture(bytes);
-      return { kind: "checked", digest };
+      const facts = await checkPicture(bytes);
+      return { kind: "checked", digest, facts };
     }
     const { recipe, augmentation = [], seed = 0 } = task;
     if (task.digest !== undefined && task.digest !== digest) {

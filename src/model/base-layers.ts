@@ -63,6 +63,23 @@ export function layersWithin(graph: Graph, layers: readonly LayerScope[]): reado
   return layers.filter(({ values, output }) => names.has(output) && values.every((name) => names.has(name)));
 }
 
+/** The layers of which something is left in a graph that was cut and folded, with what is left of each. */
+export function layersLeft(graph: Graph, layers: readonly LayerScope[]): readonly LayerScope[] {
+  const values = new Set([...graph.inputs, ...graph.nodes.flatMap(definitionsOf)].map(({ name }) => name));
+  const weights = new Set([...graph.initializers.keys()].map(({ name }) => name));
+  return layers
+    .map((layer) => ({
+      ...layer,
+      values: layer.values.filter((name) => values.has(name)),
+      weights: layer.weights.filter(({ name }) => weights.has(name)),
+    }))
+    .filter((layer) => values.has(layer.output) || layer.values.length > 0)
+    .map((layer) => ({
+      ...layer,
+      output: values.has(layer.output) ? layer.output : (layer.values.at(-1) ?? layer.output),
+    }));
+}
+
 function weightsOf(graph: Graph, node: Node): readonly { readonly value: Value; readonly isTrainable: boolean }[] {
   if (node.kind === "foreign") return [];
   return node.inputs.flatMap((value, index) => {

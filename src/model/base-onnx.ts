@@ -4,6 +4,7 @@ import {
   definitionsOf,
   type Graph,
   type LayeredGraph,
+  type LayerScope,
   mapGraph,
   mapNode,
   showType,
@@ -16,14 +17,16 @@ import { cutAfter, foldConstants } from "../passes/index.ts";
 import { inferShapes, newBuilder } from "../shapes/index.ts";
 import { type Dimension, GraftError, int64Vector, isFloating, numbersOf, type Shape } from "../tensor/index.ts";
 import type { Base } from "./base.ts";
-import { layersOf } from "./base-layers.ts";
+import { layersLeft, layersOf } from "./base-layers.ts";
 import { dependentOn, findCut, namedCut } from "./cut-finder.ts";
 
 export interface OnnxBaseOptions {
   /** The side of the pictures, where it is not the model's own. */
   readonly imageSize?: number | undefined;
-  /** The name of the value to cut at. Found where it is not given. */
+  /** The name of the value, or of the layer, to cut after. Found where it is not given. */
   readonly cut?: string | undefined;
+  /** The layers of a graph that came with some. Default: one for each node. */
+  readonly layers?: readonly LayerScope[] | undefined;
 }
 
 /** What an ONNX file says of itself as a base. */
@@ -45,13 +48,14 @@ const defaultSide = 224;
  * @throws GraftError `model-refused` where no picture goes in, where other inputs are needed, or where the model cannot
  *   take several pictures at once; `usage` for an image size or a cut that it does not have
  */
-export function onnxBase(original: Graph, { imageSize, cut }: OnnxBaseOptions = {}): OnnxBase {
+export function onnxBase(original: Graph, { imageSize, cut, layers }: OnnxBaseOptions = {}): OnnxBase {
   const picture = findPicture(original);
   const size = sizeOf(picture, imageSize);
   const typed = withSize(original, picture, size, imageSize);
   const folded = foldConstants(typed);
   const input = folded.inputs.find(({ name }) => name === picture.value.name) ?? picture.value;
-  const found = cut === undefined ? findCut(folded, input) : namedCut(folded, input, cut);
+  const named = layers?.find(({ name }) => name === cut)?.output ?? cut;
+  const found = named === undefined ? findCut(folded, input) : namedCut(folded, input, named);
   const part = cutAfter(folded, [found.value]);
   const others = part.inputs.filter((value) => value !== input && !part.initializers.has(value));
   if (others.length > 0) {
@@ -66,7 +70,7 @@ export function onnxBase(original: Graph, { imageSize, cut }: OnnxBaseOptions = 
   const [output] = graph.outputs;
   return {
     graph,
-    layers: layersOf(graph),
+    layers: layers === undefined ? layersOf(graph) : layersLeft(graph, layers),
     layout: picture.layout,
     height: size[0],
     width: size[1],

@@ -15,6 +15,8 @@ export {
 export type { Base, Provenance, ValueRange } from "./base.ts";
 export { type FineTuningPoint, fineTuningPoints } from "./base-points.ts";
 export { signedRange, valueRanges } from "./base-ranges.ts";
+export { type BaseReach, baseReach } from "./base-reach.ts";
+export { type BaseOptions, baseOf } from "./base-source.ts";
 export {
   type ClassifierHead,
   classifierGraph,
@@ -36,4 +38,5 @@ export {
   type ValueDescription,
 } from "./describe.ts";
 export { modelWithGradients } from "./gradients.ts";
+export type { OpenedModel, SourceModel } from "./source.ts";
 export { withTwoViews, withViews } from "./twoViews.ts";

@@ -1,0 +1,64 @@
+/** @file Importing files from strangers: in a process of its own, with limits on time and memory. */
+import { mkdtemp, readFile, rm, stat } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { reasonOf, runKillable } from "../files/index.ts";
+import { readModel } from "../onnx/index.ts";
+import { GraftError } from "../tensor/index.ts";
+import type { SourceDescription, SourceModel } from "./source.ts";
+
+/** What the reading process is asked: to read a file or folder, and to write its graph as ONNX. */
+export interface ImportTask {
+  readonly path: string;
+  readonly out: string;
+}
+
+export interface ImportLimits {
+  /** How long reading may take, in seconds. Default: 9, and half a second for each megabyte. */
+  readonly seconds?: number | undefined;
+  /** How much memory the reading process may hold, in bytes. Default: 1 GiB, and ten times the file. */
+  readonly memory?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Reads a model of any format but ONNX from a file or folder.
+ *
+ * @throws GraftError `model-invalid` or `model-refused` as the importers; `model-refused` where it takes too long;
+ *   `out-of-resources` where it takes too much memory; `usage` where there is no such file
+ */
+export async function importFile(path: string, limits: ImportLimits = {}): Promise<SourceModel> {
+  return await withImported(path, limits, async (file, description) => {
+    // Our own process wrote it: what strangers' files are asked is asked no more.
+    const trusted = { nodes: Number.POSITIVE_INFINITY, items: Number.POSITIVE_INFINITY };
+    const { graph } = readModel(await readFile(file), { path, limits: trusted });
+    return { ...description, graph };
+  });
+}
+
+/** As `importFile`, with the graph left in a file, which is removed when `use` is done. */
+export async function withImported<T>(
+  path: string,
+  limits: ImportLimits,
+  use: (file: string, description: SourceDescription) => Promise<T>,
+): Promise<T> {
+  const facts = await stat(path).catch((cause: unknown) => {
+    throw new GraftError("usage", "the file cannot be read", { path: [path], actual: reasonOf(cause), cause });
+  });
+  const bytes = facts.isFile() ? facts.size : 2 ** 27;
+  const folder = await mkdtemp(join(tmpdir(), "graftwork-"));
+  try {
+    const task: ImportTask = { path, out: join(folder, "model.onnx") };
+    const isSource = import.meta.url.endsWith(".ts");
+    const script = new URL(`./import-worker-node.${isSource ? "ts" : "js"}`, import.meta.url);
+    const description = await runKillable<SourceDescription>(script, task, {
+      place: path,
+      seconds: limits.seconds ?? 9 + bytes / 2e6,
+      memory: limits.memory ?? 2 ** 30 + 10 * bytes,
+      signal: limits.signal,
+    });
+    return await use(task.out, description);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
