@@ -2,13 +2,40 @@
 import type { LayeredGraph } from "../graph/index.ts";
 import type { WeightSource } from "../layers/index.ts";
 import { GraftError } from "../tensor/index.ts";
+import { convNeXtFamilies } from "./convNeXt.ts";
+import { denseNetFamilies } from "./denseNet.ts";
+import { efficientNetFamilies } from "./efficientNet.ts";
+import { efficientNetV2Families } from "./efficientNetV2.ts";
 import type { Family, FamilyOptions } from "./family.ts";
 import { type ApplicationLayout, FunctionalModel } from "./functional.ts";
+import { inceptionResNetV2Families } from "./inceptionResNetV2.ts";
+import { inceptionV3Families } from "./inceptionV3.ts";
+import { mobileNetFamilies } from "./mobileNet.ts";
 import { mobileNetV2Families } from "./mobileNetV2.ts";
+import { mobileNetV3Families } from "./mobileNetV3.ts";
+import { nasNetFamilies } from "./nasNet.ts";
+import { resNetFamilies } from "./resNet.ts";
+import { resNetV2Families } from "./resNetV2.ts";
 import { settledOptions } from "./shape.ts";
+import { vggFamilies } from "./vgg.ts";
+import { xceptionFamilies } from "./xception.ts";
 
 /** Every function of keras.applications; those first that serve best as bases. */
-export const families: readonly Family[] = [...mobileNetV2Families];
+export const families: readonly Family[] = [
+  ...mobileNetV2Families,
+  ...mobileNetFamilies,
+  ...mobileNetV3Families,
+  ...resNetFamilies,
+  ...resNetV2Families,
+  ...denseNetFamilies,
+  ...efficientNetFamilies,
+  ...efficientNetV2Families,
+  ...xceptionFamilies,
+  ...inceptionV3Families,
+  ...inceptionResNetV2Families,
+  ...nasNetFamilies,
+  ...convNeXtFamilies,
+];
 
 /** The family of that name, whatever its case. Throws GraftError `usage`. */
 export function familyNamed(name: string): Family {

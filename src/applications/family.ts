@@ -130,6 +130,8 @@ export interface Family {
   readonly smallestSide: number;
   /** The top also takes open sizes, and published weights with the top any size. Default: false. */
   readonly isTopOfAnySize?: boolean;
+  /** Its layers depend on the sizes, so that none may be open, with the top or without. Default: false. */
+  readonly isOfKnownSize?: boolean;
   readonly published: readonly PublishedWeights[];
   /** Of the published weights. */
   readonly license: string;
@@ -140,7 +142,7 @@ export interface Family {
 }
 
 /** A file's name in Keras's folder, its digest, and its name at the address where that is another. */
-type PublishedFile = readonly [file: string, digest?: string, remote?: string];
+export type PublishedFile = readonly [file: string, digest?: string, remote?: string];
 
 /** The two files of a variant: with and without the top. `folder` ends in `/`. Digests of 64 digits are SHA-256, of 32 MD5. */
 export function published(

@@ -19,10 +19,13 @@ export type ApplicationLayout = "channels_first" | "channels_last";
 
 export type LayerConfig = { readonly [key: string]: Json };
 
+/** A layer as `Sequential` takes it. */
+export type SequentialLayer = readonly [className: string, name: string, config: LayerConfig];
+
 interface Call {
-  readonly className: string;
   readonly name: string;
-  readonly config: LayerConfig;
+  /** One layer, or those of a nested `Sequential`, under their names in the graph. */
+  readonly layers: readonly SequentialLayer[];
   readonly inputs: readonly KerasTensor[];
   readonly output: KerasTensor;
   /** False for arithmetic on tensors, which Keras counts in names and order but not among the layers. */
@@ -54,9 +57,20 @@ export class FunctionalModel {
     return this.#call(className, name ?? this.#name(className), config, inputs, shape);
   }
 
+  /** Calls a nested `Sequential`: one layer in Keras's order; in the graph its layers are `<name>/<own name>`. */
+  sequential(name: string, layers: readonly SequentialLayer[], input: KerasTensor): KerasTensor {
+    const named = layers.map(([className, own, config]): SequentialLayer => [className, `${name}/${own}`, config]);
+    const shape = layers.reduce(
+      (sizes, [className, , config]) => outputShapeOf(className, config, [sizes]),
+      input.shape,
+    );
+    return this.#record({ name, layers: named, inputs: [input], isLayer: true }, shape);
+  }
+
   /**
    * Arithmetic by Python's operators, of a tensor and a number or another tensor. Keras counts it in names and in the order,
-   * but not among the layers; a layer must follow.
+   * but not among the layers. With a number it becomes a part of the layer that follows; with a tensor a part of the layer
+   * that gave that one, which nothing else may take.
    */
   operation(operation: "Add" | "Multiply", x: KerasTensor, y: KerasTensor | number): KerasTensor {
     const name = this.#name(operation);
@@ -71,14 +85,15 @@ export class FunctionalModel {
     const outputs = new Map<number, LayerOutput>();
     const outputOf = ({ call }: KerasTensor) => outputs.get(call) ?? unreachable("inputs come before what takes them");
     for (const call of this.#inOrder(output)) {
-      const inputs = call.inputs.map(outputOf);
-      const result =
-        inputs.length === 0
-          ? network.input(call.name, [null, ...call.output.shape])
-          : network.layer(call.className, call.name, call.config, ...inputs);
-      outputs.set(call.output.call, result);
+      if (call.inputs.length === 0) {
+        outputs.set(call.output.call, network.input(call.name, [null, ...call.output.shape]));
+        continue;
+      }
+      let flows = call.inputs.map(outputOf);
+      for (const [className, own, config] of call.layers) flows = [network.layer(className, own, config, ...flows)];
+      outputs.set(call.output.call, flows[0] ?? unreachable("a call has layers"));
     }
-    const operations = new Set(this.#calls.filter(({ isLayer }) => !isLayer).map((call) => call.name));
+    const operations = new Map(this.#calls.flatMap((call) => (call.isLayer ? [] : [[call.name, call.inputs.length]])));
     return withoutOperations(network.graph([outputOf(output)], name), operations);
   }
 
@@ -90,8 +105,12 @@ export class FunctionalModel {
     shape: readonly (number | null)[],
     isLayer = true,
   ): KerasTensor {
+    return this.#record({ name, layers: [[className, name, config]], inputs, isLayer }, shape);
+  }
+
+  #record(call: Omit<Call, "output">, shape: readonly (number | null)[]): KerasTensor {
     const output = { shape, channels: shape.at(-1) ?? 0, call: this.#calls.length };
-    this.#calls.push({ className, name, config, inputs, output, isLayer });
+    this.#calls.push({ ...call, output });
     return output;
   }
 
@@ -141,20 +160,36 @@ function snakeCase(className: string): string {
     .toLowerCase();
 }
 
-/** Arithmetic goes into the layer that comes next. */
-function withoutOperations({ graph, layers }: LayeredGraph, operations: ReadonlySet<string>): LayeredGraph {
-  const own: LayerScope[] = [];
+/** Arithmetic, by name and number of tensors, goes into the layer that comes next, or into the one that gave the second tensor. */
+function withoutOperations({ graph, layers }: LayeredGraph, operations: ReadonlyMap<string, number>): LayeredGraph {
+  const own = new Map<string, LayerScope>();
   /** Which layer holds an operation. */
   const holders = new Map<string, string>();
   let waiting: LayerScope[] = [];
   for (const layer of layers) {
+    const tensors = operations.get(layer.name);
+    const given = layer.inputs.map((input) => holders.get(input) ?? input);
+    const last = own.get(given.at(-1) ?? "");
+    if (tensors === 2 && last !== undefined) {
+      holders.set(layer.name, last.name);
+      const { output, outputShape } = layer;
+      const inputs = new Set([...last.inputs, ...given.slice(0, -1)]);
+      own.set(last.name, {
+        ...last,
+        output,
+        outputShape,
+        inputs: [...inputs],
+        values: [...last.values, ...layer.values],
+      });
+      continue;
+    }
     waiting.push(layer);
-    if (operations.has(layer.name)) continue;
+    if (tensors !== undefined) continue;
     for (const { name } of waiting) holders.set(name, layer.name);
     const inputs = new Set(waiting.flatMap((each) => each.inputs.map((input) => holders.get(input) ?? input)));
     inputs.delete(layer.name);
-    own.push({ ...layer, inputs: [...inputs], values: waiting.flatMap(({ values }) => values) });
+    own.set(layer.name, { ...layer, inputs: [...inputs], values: waiting.flatMap(({ values }) => values) });
     waiting = [];
   }
-  return { graph, layers: own };
+  return { graph, layers: [...own.values()] };
 }

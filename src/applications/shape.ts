@@ -82,14 +82,16 @@ export function publishedFor(family: Family, options: FamilyOptions): PublishedW
 }
 
 function inputShapeOf(family: Family, { inputShape, includeTop = true, weights }: FamilyOptions): InputShape {
-  const { defaultSize, smallestSide, isTopOfAnySize = false } = family;
-  const needsSizes = includeTop && !isTopOfAnySize;
+  const { defaultSize, smallestSide, isTopOfAnySize = false, isOfKnownSize = false } = family;
+  const isTopOfOneSize = includeTop && !isTopOfAnySize;
+  const needsSizes = isTopOfOneSize || isOfKnownSize;
   const shape: InputShape = inputShape ?? (needsSizes ? [defaultSize, defaultSize, 3] : [null, null, 3]);
   const [height, width, channels] = shape;
   if (shape.length !== 3 || !isCount(channels)) refuse(family, "inputShape is [height, width, channels]", show(shape));
   for (const side of [height, width]) {
     if (side === null && needsSizes) {
-      refuse(family, "with the top, every size of inputShape is a number", show(shape));
+      const where = isOfKnownSize ? "" : "with the top, ";
+      refuse(family, `${where}every size of inputShape is a number`, show(shape));
     }
     if (side !== null && !(isCount(side) && side >= smallestSide)) {
       refuse(family, `pictures are at least ${smallestSide}×${smallestSide}`, show(shape));
@@ -98,7 +100,7 @@ function inputShapeOf(family: Family, { inputShape, includeTop = true, weights }
   if (weights === "imagenet") {
     if (channels !== 3) refuse(family, "published weights take pictures of 3 channels", show(shape));
     const size = publishedSize(family, shape);
-    if (needsSizes && (height !== size || width !== size)) {
+    if (isTopOfOneSize && (height !== size || width !== size)) {
       refuse(family, `with the top, published weights take pictures of ${size}×${size}`, show(shape));
     }
   }
