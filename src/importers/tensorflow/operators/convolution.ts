@@ -1,0 +1,181 @@
+/** @file Convolutions and their transposes, in two and three dimensions. */
+import type { Value } from "../../../graph/index.ts";
+import { GraftError, type Shape } from "../../../tensor/index.ts";
+import { shapeOf } from "./align.ts";
+import type { Call, Lower, OperatorRows } from "./call.ts";
+import { inner, isChannelsFirst, mapOf, padsOf, type Window, windowOf } from "./window.ts";
+
+/** `[…spatial, in, out]` as a kernel of ONNX, `[out, in, …spatial]`; its sizes must be known. */
+export function kernelOf(call: Call, index: number): { readonly value: Value; readonly shape: readonly number[] } {
+  const shape = knownShape(call, index);
+  const spatial = shape.length - 2;
+  const perm = [spatial + 1, spatial, ...Array.from({ length: spatial }, (_, axis) => axis)];
+  return { value: inLayout(call, index, shape, perm), shape };
+}
+
+/** `[…spatial, in, multiplier]` as a kernel of ONNX with a group a channel, `[in·multiplier, 1, …spatial]`. */
+export function depthwiseKernelOf(call: Call, index: number): { readonly value: Value; readonly shape: Shape } {
+  const shape = knownShape(call, index);
+  const spatial = shape.slice(0, -2);
+  const [channels = 0, multiplier = 0] = shape.slice(-2);
+  const joined = [...spatial, 1, channels * multiplier];
+  const perm = [spatial.length + 1, spatial.length, ...spatial.keys()];
+  return { value: inLayout(call, index, joined, perm), shape };
+}
+
+/** A weight is laid out so at import; what is computed is moved at run time. */
+function inLayout(call: Call, index: number, shape: readonly number[], perm: readonly number[]): Value {
+  const slot = call.slot(index);
+  if (slot.kind === "weight") return slot.weight.in({ shape, perm }, call.build);
+  const value = call.value(index);
+  const isSame = value.shape?.length === shape.length && value.shape.every((size, axis) => size === shape[axis]);
+  return call.build.transpose(isSame ? value : call.build.reshape(value, shape), perm);
+}
+
+function knownShape(call: Call, index: number): readonly number[] {
+  const shape = shapeOf(call, call.slot(index));
+  if (shape?.every((size) => typeof size === "number")) return shape;
+  throw call.refused("the shape of a kernel must be known");
+}
+
+function channelsOf(call: Call, x: Value): number {
+  const channels = x.shape?.[1];
+  if (typeof channels === "number") return channels;
+  throw call.refused("the number of channels must be known");
+}
+
+/** A convolution with its padding; `bias` is added. Also the heart of the fused operators. */
+export function convolved(call: Call, spatial: number, isDepthwise: boolean, bias: Value | undefined): Result {
+  const window = windowOf(call, spatial);
+  return convolvedBy(call, spatial, isDepthwise, window, bias);
+}
+
+type Result = ReturnType<ReturnType<typeof mapOf>["wrap"]>;
+
+function convolvedBy(
+  call: Call,
+  spatial: number,
+  isDepthwise: boolean,
+  window: Window,
+  bias: Value | undefined,
+): Result {
+  expectRank(call, spatial + 2);
+  const { x, wrap } = mapOf(call, 0, window.isFirst);
+  const channels = channelsOf(call, x);
+  const kernel = isDepthwise ? depthwiseKernelOf(call, 1) : kernelOf(call, 1);
+  const taken = Number(kernel.shape[spatial]);
+  if (!(taken > 0) || channels % taken !== 0 || (isDepthwise && channels !== taken)) {
+    throw new GraftError("model-invalid", "the kernel does not fit the channels", {
+      expected: `${channels} channels`,
+      actual: `${taken}`,
+    });
+  }
+  const kernelShape = kernel.shape.slice(0, spatial).map(Number);
+  const attributes = {
+    group: isDepthwise ? channels : channels / taken,
+    strides: window.strides,
+    dilations: window.dilations,
+    kernelShape,
+    ...padsOf(call, x.shape?.slice(2) ?? [], kernelShape, window),
+  };
+  const inputs = bias === undefined ? [x, kernel.value] : [x, kernel.value, bias];
+  return wrap(call.apply("Conv", inputs, attributes));
+}
+
+function expectRank(call: Call, rank: number): void {
+  if (call.rank(0) !== rank) {
+    throw call.refused(`maps of ${rank} axes are expected`, `${call.rank(0)} axes`);
+  }
+}
+
+function convolution(spatial: number, isDepthwise: boolean): Lower {
+  return (call) => convolved(call, spatial, isDepthwise, undefined);
+}
+
+/**
+ * The transpose of a convolution: (input sizes, kernel `[…spatial, out, in]`, what comes out of the convolution). Where
+ * sizes are open, it gives size·stride for "SAME", and for "VALID" the smallest size that the convolution covers.
+ */
+function transposedConvolution(spatial: number, isDepthwise: boolean): Lower {
+  return (call) => {
+    const window = windowOf(call, spatial);
+    const { x, wrap } = mapOf(call, 2, window.isFirst);
+    const kernel = isDepthwise ? depthwiseKernelOf(call, 1) : kernelOf(call, 1);
+    const sides = kernel.shape.slice(0, spatial).map(Number);
+    const targets = targetSizes(call, spatial);
+    const begins: number[] = [];
+    const ends: number[] = [];
+    const added: number[] = [];
+    for (const [axis, side] of sides.entries()) {
+      const stride = window.strides[axis] ?? 1;
+      const reach = (side - 1) * (window.dilations[axis] ?? 1) + 1;
+      const size = x.shape?.[axis + 2];
+      const target = targets[axis];
+      const isKnown = typeof size === "number" && typeof target === "number";
+      // How far the windows reach beyond the target: cut off at both ends, or made good for where it is short.
+      const excess = isKnown
+        ? (size - 1) * stride + reach - target
+        : window.padding === "SAME"
+          ? reach - stride
+          : Math.min(reach - stride, 0);
+      const given = window.padding === "EXPLICIT" ? window.explicit?.[axis] : undefined;
+      const begin = given ?? (window.padding === "SAME" ? Math.floor(Math.max(excess, 0) / 2) : 0);
+      begins.push(begin);
+      ends.push(Math.max(excess - begin, 0));
+      added.push(Math.max(begin - excess, 0));
+    }
+    const channels = channelsOf(call, x);
+    const attributes = {
+      group: isDepthwise ? channels : 1,
+      strides: window.strides,
+      dilations: window.dilations,
+      kernelShape: sides,
+      pads: [...begins, ...ends],
+    };
+    if (added.every((size, axis) => size < (window.strides[axis] ?? 1))) {
+      return wrap(call.apply("ConvTranspose", [x, kernel.value], { ...attributes, outputPadding: added }));
+    }
+    throw call.refused("the sizes of a transposed convolution do not fit its strides");
+  };
+}
+
+function targetSizes(call: Call, spatial: number): readonly unknown[] {
+  const sizes = call.dimensions(0) ?? [];
+  // Newer files may give the spatial sizes alone.
+  return sizes.length === spatial ? sizes : inner(sizes as readonly number[], isChannelsFirst(call, spatial));
+}
+
+/** What a convolution between SpaceToBatchND and BatchToSpaceND amounts to: windows that leave gaps. */
+export interface Gaps {
+  readonly block: readonly number[];
+  /** Begins, then ends. */
+  readonly pads: readonly number[];
+  /** Begins, then ends, cut off from the result. */
+  readonly crops: readonly number[];
+}
+
+/** The convolution of a node, with its windows spread by `gaps` over the map as it was before it was cut into blocks. */
+export function dilatedConvolution(call: Call, isDepthwise: boolean, { block, pads, crops }: Gaps): Result {
+  const window = windowOf(call, 2);
+  const left = pads.map((pad, index) => pad - (crops[index] ?? 0));
+  const isFitting = left.every((pad) => pad >= 0) && window.strides.every((stride) => stride === 1);
+  if (!isFitting || window.padding !== "VALID" || window.isFirst) {
+    throw call.refused("a convolution on blocks of this form is not supported");
+  }
+  return convolvedBy(
+    call,
+    2,
+    isDepthwise,
+    { ...window, dilations: block, padding: "EXPLICIT", explicit: left },
+    undefined,
+  );
+}
+
+export const convolutionRows: OperatorRows = [
+  ["Conv2D", convolution(2, false)],
+  ["Conv2DBackpropInput", transposedConvolution(2, false)],
+  ["Conv3D", convolution(3, false)],
+  ["Conv3DBackpropInputV2", transposedConvolution(3, false)],
+  ["DepthwiseConv2dNative", convolution(2, true)],
+  ["DepthwiseConv2dNativeBackpropInput", transposedConvolution(2, true)],
+];

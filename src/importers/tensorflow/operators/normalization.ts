@@ -1,0 +1,86 @@
+/** @file Batch normalization, and softmax. */
+import { Oriented, type Value } from "../../../graph/index.ts";
+import { float32 } from "../../../tensor/index.ts";
+import { shapeOf } from "./align.ts";
+import type { Call, Given, Lower, OperatorRows } from "./call.ts";
+import { isChannelsFirst, mapOf } from "./window.ts";
+
+/**
+ * With its statistics given it stays BatchNormalization, which can be trained; with `is_training` it takes those of the
+ * batch.
+ */
+const fusedBatchNorm: Lower = (call) => {
+  const { build } = call;
+  const isFirst = isChannelsFirst(call, call.rank(0) === 5 ? 3 : 2);
+  const { x, wrap } = mapOf(call, 0, isFirst);
+  const [scale, offset] = [call.value(1), call.value(2)];
+  const epsilon = call.float("epsilon", 1e-4);
+  if (call.bool("is_training", true)) return batchStatistics(call, x, scale, offset, epsilon, wrap);
+  const [mean, variance] = [call.value(3), call.value(4)];
+  const y = call.apply("BatchNormalization", [x, scale, offset, mean, variance], { epsilon });
+  const statistics = [mean, variance].map((value) => build.apply("Identity", [value]));
+  return [wrap(y), ...statistics, ...statistics];
+};
+
+function batchStatistics(
+  call: Call,
+  x: Value,
+  scale: Value,
+  offset: Value,
+  epsilon: number,
+  wrap: (value: Value) => Oriented,
+): readonly Given[] {
+  const { build } = call;
+  call.context.remark("Batch normalization takes the statistics of the batch, as the model was saved for training.");
+  const axes = (x.shape ?? []).flatMap((_, axis) => (axis === 1 ? [] : [axis]));
+  const inner = axes.slice(1).map((axis) => axis - 1);
+  const mean = build.reduceMean(x, axes);
+  const centred = build.sub(x, mean);
+  const variance = build.reduceMean(build.square(centred), axes);
+  const factor = build.div(build.unsqueeze(scale, inner), build.sqrt(build.shift(variance, epsilon)));
+  const y = wrap(call.apply("Add", [build.mul(centred, factor), build.unsqueeze(offset, inner)]));
+  const flat = [mean, variance].map((value) => build.squeeze(value, axes));
+  return [y, ...flat, ...flat];
+}
+
+/** The inputs x, gamma, beta, mean and variance of a batch norm that the file spells out as arithmetic; see `lower-batch-norm`. */
+const batchNorm: Lower = (call) => {
+  const { build } = call;
+  const data = call.oriented(0);
+  const rank = call.rank(0);
+  const channels = Number(shapeOf(call, call.slot(3))?.at(-1));
+  const at = (index: number, fallback: number): Value => {
+    const slot = index < call.inputs.length ? call.slot(index) : undefined;
+    if (slot?.kind === "weight" && slot.weight.tensor.data.length === channels) {
+      return slot.weight.in({ shape: [channels] }, build);
+    }
+    if (slot?.kind === "tensor") return build.reshape(slot.data.last(), [channels]);
+    const data = new Float32Array(channels).fill(fallback);
+    return build.constant(float32([channels], data), `${call.name}/fixed`);
+  };
+  const own = { epsilon: call.float("epsilon", 1e-3) };
+  const x = rank < 3 ? data.last() : data.first();
+  const parameters = [at(1, 1), at(2, 0), at(3, 0), at(4, 1)];
+  return Oriented.first(build, call.apply("BatchNormalization", [x, ...parameters], own));
+};
+
+function softmax(operator: "Softmax" | "LogSoftmax"): Lower {
+  return (call) => {
+    const data = call.oriented(0);
+    return data.map((x) => call.apply(operator, [x], { axis: data.isFirst ? data.nativeAxis(-1) : -1 }));
+  };
+}
+
+export const normalizationRows: OperatorRows = [
+  ["FusedBatchNorm", fusedBatchNorm],
+  ["FusedBatchNormV2", fusedBatchNorm],
+  ["FusedBatchNormV3", fusedBatchNorm],
+  ["LogSoftmax", softmax("LogSoftmax")],
+  ["Softmax", softmax("Softmax")],
+  [spelledBatchNorm(), batchNorm],
+];
+
+/** The name under which a batch norm that was found in arithmetic stands in the table; no operator of TensorFlow is called so. */
+export function spelledBatchNorm(): string {
+  return "_BatchNormalization";
+}

@@ -1,0 +1,43 @@
+/** @file Where values come from, and operators that pass them on. */
+
+import { GraftError, numbersOf, type Tensor } from "../../../tensor/index.ts";
+import type { Call, Lower, OperatorRows, Slot } from "./call.ts";
+import { Weight } from "./weight.ts";
+
+const passed: Lower = (call) => call.slot(0);
+const allPassed: Lower = (call) => call.inputs;
+
+/** Gradients do not pass here in TensorFlow; here they do. */
+const stopped: Lower = (call) => {
+  call.context.remark("The model stops gradients at places (StopGradient), which fine-tuning here does not.");
+  return call.slot(0);
+};
+
+/** A constant or a variable's value, in an element type that ONNX Runtime computes in. */
+export function weightSlot(weight: Weight): Slot {
+  return { kind: "weight", weight, shape: weight.tensor.shape };
+}
+
+/** bfloat16, which ONNX Runtime does not compute in, as float32. */
+export function computable(tensor: Tensor): Tensor {
+  if (tensor.dtype !== "bfloat16") return tensor;
+  return { dtype: "float32", shape: tensor.shape, data: Float32Array.from(numbersOf(tensor)) };
+}
+
+const constant: Lower = (call: Call) => {
+  const tensor = call.tensor("value");
+  if (tensor === undefined) throw new GraftError("model-invalid", "the constant has no value");
+  return weightSlot(new Weight(call.context.outermost, call.context.outermost.unused(call.name), computable(tensor)));
+};
+
+export const sourceRows: OperatorRows = [
+  ["Const", constant],
+  ["DebugGradientIdentity", passed],
+  ["Identity", passed],
+  ["IdentityN", allPassed],
+  ["PlaceholderWithDefault", passed],
+  ["PreventGradient", passed],
+  ["ReadVariableOp", passed],
+  ["Snapshot", passed],
+  ["StopGradient", stopped],
+];
