@@ -93,6 +93,16 @@ export {
   type Value,
   verify,
 } from "./graph/index.ts";
+export type {
+  DataReport,
+  Finding,
+  FineTuningReport,
+  FitReport,
+  LayerReport,
+  PictureInput,
+  RangeReport,
+  Severity,
+} from "./inspection/index.ts";
 export {
   type ActivationName,
   attachHead,

@@ -1,13 +1,18 @@
 /** @file The `graft` command: arguments in, library calls, text out. Data on stdout, everything else on stderr. */
 import { createRequire } from "node:module";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import type { ConvertOptions } from "./convert.ts";
 import { exitCodeOf, explain, obeyTheTerminal } from "./errors.ts";
 import type { EvaluateOptions } from "./evaluate.ts";
+import type { InspectOptions } from "./inspect.ts";
 import type { PredictOptions } from "./predict.ts";
 import type { TrainOptions } from "./train.ts";
 
 // What npm wrote: a package.json without a version cannot be installed.
 const { version } = createRequire(import.meta.url)("graftwork/package.json") as { readonly version: string };
+
+const anyModel =
+  "a file or folder (ONNX, Keras, SavedModel, TensorFlow.js, zip, tar), a name (MobileNetV2), or an address (hf:…, kaggle:…, https://…)";
 
 const program = new Command("graft")
   .description("Transfer learning: fit a pre-trained model to your own examples.")
@@ -123,13 +128,19 @@ program
 
 program
   .command("inspect")
-  .description("say what goes into a model, what comes out, what is inside, and how deep gradients reach")
-  .argument("<model>", "an .onnx file")
+  .description("say what goes into a model, what comes out, how deep it can be tuned, and whether it fits photos")
+  .argument("<model>", anyModel)
+  .option("--data <photos>", "a folder of photos that it is to be trained on")
   .option("--output <name>", "the output to walk gradients from (default: every floating-point output)")
+  .option("--image-size <pixels>", "the side of the pictures it is given (default: its own)", wholeNumber(16, 4096))
+  .option("--cut <value>", "the value or layer to take as features (default: what goes into its classifier)")
+  .option("--no-run", "do not run it: no cost, and no measuring of its range")
+  .option("--offline", "never ask the network")
   .option("--json", "print one JSON document")
-  .action(async (model: string, options: { output?: string; json?: boolean }) => {
+  .addHelpText("after", "\nExit codes: 0, or 4 where it does not fit the photos.")
+  .action(async (model: string, _: unknown, command: Command) => {
     const { inspect } = await import("./inspect.ts");
-    await inspect(model, options);
+    process.exitCode = await inspect(model, command.optsWithGlobals<InspectOptions>());
   });
 
 program
@@ -146,12 +157,13 @@ program
 
 program
   .command("convert")
-  .description("read a model and write it as ONNX in its canonical form")
-  .argument("<model>", "an .onnx file")
+  .description("read any model and write it as ONNX, with the inputs and outputs that it has")
+  .argument("<model>", anyModel)
   .argument("<out>", "the .onnx file to write")
-  .action(async (model: string, out: string) => {
+  .option("--offline", "never ask the network")
+  .action(async (model: string, out: string, _: unknown, command: Command) => {
     const { convert } = await import("./convert.ts");
-    await convert(model, out);
+    await convert(model, out, command.optsWithGlobals<ConvertOptions>());
   });
 
 program

@@ -2,7 +2,7 @@
 import { stat } from "node:fs/promises";
 import { imageFolder } from "../data/image-folder-node.ts";
 import { runKillable } from "../files/index.ts";
-import { isApplication } from "../model/application-node.ts";
+import { familyOfHandle } from "../model/application-node.ts";
 import type { BaseOptions, Provenance } from "../model/index.ts";
 import { locateModel, type OpenOptions, openModel, provenanceOf } from "../model/open-model-node.ts";
 import { nodeRuntime } from "../runtime/onnxruntime-node.ts";
@@ -39,7 +39,7 @@ export interface InspectTask extends Pick<InspectOptions, "data" | "output" | "b
  */
 export async function inspectModel(handle: string, options: InspectOptions = {}): Promise<FitReport> {
   const { data, output, run: isRun = true, base, threads, limits = {}, signal } = options;
-  if (isApplication(handle)) {
+  if (familyOfHandle(handle) !== undefined) {
     const model = await openModel(handle, options);
     const whole = { validationFraction: 0, testFraction: 0 };
     const photos = data === undefined ? undefined : { folder: data, read: await imageFolder(data, whole) };

@@ -77,6 +77,7 @@ export async function inspectParts(parts: InspectionParts, options: BaseOptions 
     provenance: model.provenance,
     bytes: bytes ?? null,
     labels: model.labels ?? null,
+    textSteps: model.textSteps,
     parameters: { ...description.parameters, trainable: sum(true), nonTrainable: sum(false) },
     layers,
     picture: isBase ? pictureOf(base, model) : null,

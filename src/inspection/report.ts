@@ -1,7 +1,7 @@
 /** @file The fit report: what a model takes and gives, how deep it can be tuned, and whether it fits a folder of photos. */
 import type { PictureSummary } from "../data/index.ts";
 import type { LayerScope } from "../graph/index.ts";
-import type { ModelDescription, Provenance } from "../model/index.ts";
+import type { ModelDescription, Provenance, SourceModel } from "../model/index.ts";
 
 /** How a mismatch ends: nothing can be done; someone must choose; it is mended; it is only said. */
 export type Severity = "stop" | "choice" | "fix" | "note";
@@ -89,6 +89,8 @@ export interface FitReport extends Omit<ModelDescription, "parameters"> {
   /** Of the file. */
   readonly bytes: number | null;
   readonly labels: readonly string[] | null;
+  /** What has to be done to texts before they are its numbers. */
+  readonly textSteps: SourceModel["textSteps"];
   readonly parameters: ModelDescription["parameters"] & {
     /** How many numbers training changes, and how many it does not, as the file has it. */
     readonly trainable: number;

@@ -1,12 +1,22 @@
 /** @file The process that reads a stranger's file: it may hang, run out of memory or crash, and only it. */
 import { writeFile } from "node:fs/promises";
 import { serveTask } from "../files/index.ts";
+import type { Graph } from "../graph/index.ts";
 import { onnxModelOf, writeModel } from "../onnx/index.ts";
-import type { ImportTask } from "./import-node.ts";
-import { readSource } from "./read-source-node.ts";
+import { baseFromWeights } from "./application-node.ts";
+import type { Imported, ImportTask } from "./import-node.ts";
+import { holdsWeightsOnly, readSource } from "./read-source-node.ts";
+import { importMetadata } from "./source.ts";
 
-serveTask(async ({ path, out }: ImportTask) => {
-  const { graph, ...description } = await readSource(path);
-  await writeFile(out, writeModel(onnxModelOf(graph)), { flag: "wx" });
-  return description;
+serveTask(async ({ path, out, base }: ImportTask): Promise<Imported> => {
+  const write = async (graph: Graph, metadata: ReadonlyMap<string, string> = new Map()) =>
+    await writeFile(out, writeModel(onnxModelOf(graph, { metadata })), { flag: "wx" });
+  if (base !== undefined && (await holdsWeightsOnly(path))) {
+    const { graph, ...rest } = await baseFromWeights(path, base);
+    await write(graph);
+    return { kind: "base", base: rest };
+  }
+  const { graph, ...source } = await readSource(path);
+  await write(graph, importMetadata(source));
+  return { kind: "source", source };
 });

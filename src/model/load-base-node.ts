@@ -1,23 +1,24 @@
 /** @file From a handle — a name or a file — to a base, recognised by content. */
-import { open, stat } from "node:fs/promises";
 import { basename } from "node:path";
 import { families } from "../applications/index.ts";
-import { packageFile, reasonOf } from "../files/index.ts";
+import { packageFile } from "../files/index.ts";
 import type { LayeredGraph } from "../graph/index.ts";
 import { type DownloadOptions, digestOf } from "../hub/index.ts";
-import { isHdf5 } from "../importers/index.ts";
 import { readModelFile } from "../onnx/files-node.ts";
 import { cutAfter } from "../passes/index.ts";
 import { GraftError } from "../tensor/index.ts";
-import { applicationBase, baseFromWeights, familyOfHandle } from "./application-node.ts";
+import { applicationBase, familyOfHandle } from "./application-node.ts";
 import { documentKey } from "./artifact.ts";
 import { parseMetadata } from "./artifactMetadata.ts";
 import type { Base, Provenance, ValueRange } from "./base.ts";
 import { layersWithin } from "./base-layers.ts";
 import { onnxBase } from "./base-onnx.ts";
 import { byteRange, signedRange } from "./base-ranges.ts";
+import { baseOf } from "./base-source.ts";
 import { namedCut } from "./cut-finder.ts";
+import { importForBase } from "./import-node.ts";
 import { cachedWeights } from "./keras-folder-node.ts";
+import { isOnnx, locateModel, provenanceOf } from "./open-model-node.ts";
 
 export interface LoadBaseOptions extends Pick<DownloadOptions, "offline" | "onProgress" | "signal"> {
   /** The side of its pictures, in pixels. Default: the base's own. */
@@ -64,14 +65,14 @@ const pocketRemarks = [
 async function resolve(handle: string, options: LoadBaseOptions): Promise<Base> {
   if (handle.toLowerCase() === pocketName) return await fromOnnx(packageFile("models/pocket.onnx"), options);
   if (familyOfHandle(handle) !== undefined) return withCut(await applicationBase(handle, options), options);
-  const facts = await stat(handle).catch(() => undefined);
-  if (facts === undefined) throw unknownHandle(handle);
-  if (!facts.isFile()) {
-    throw new GraftError("usage", "a base is a name or a file", { path: [handle], actual: "a folder or a device" });
-  }
-  return isHdf5(await firstBytes(handle))
-    ? withCut(await baseFromWeights(handle, options), options)
-    : await fromOnnx(handle, options);
+  const located = await locateModel(handle, options);
+  const { path } = located;
+  if (await isOnnx(path)) return await fromOnnx(path, options);
+  const { imageSize, signal } = options;
+  const imported = await importForBase(path, { imageSize }, { signal });
+  const provenance = await provenanceOf(located);
+  if ("layout" in imported) return withCut({ ...imported, provenance }, options);
+  return baseOf(imported, provenance, options);
 }
 
 /** The base up to the value or layer that the options name. */
@@ -136,42 +137,4 @@ async function locate<T>(path: string, run: () => T): Promise<T> {
   } catch (error) {
     throw error instanceof GraftError ? error.at(path) : error;
   }
-}
-
-async function firstBytes(path: string): Promise<Uint8Array> {
-  try {
-    const file = await open(path);
-    try {
-      const { buffer, bytesRead } = await file.read(new Uint8Array(8), 0, 8, 0);
-      return buffer.subarray(0, bytesRead);
-    } finally {
-      await file.close();
-    }
-  } catch (cause) {
-    throw new GraftError("usage", "the file cannot be read", { path: [path], actual: reasonOf(cause), cause });
-  }
-}
-
-function unknownHandle(handle: string): GraftError {
-  const names = [pocketName, ...families.map(({ name }) => name)];
-  const isAddress = /^[a-z]+:/i.test(handle);
-  const near = names.find((name) => closeness(name.toLowerCase(), handle.toLowerCase()) > 0.5);
-  return new GraftError("usage", isAddress ? "bases are not fetched from addresses yet" : "there is no such base", {
-    path: [handle],
-    expected: `${names.join(", ")}, or the path of an .onnx or .h5 file`,
-    ...(isAddress
-      ? { hint: "download the file and give its path" }
-      : near === undefined
-        ? {}
-        : { hint: `did you mean ${near}?` }),
-  });
-}
-
-/** The share of pairs of neighbouring letters that two words have in common (Dice's coefficient). */
-function closeness(a: string, b: string): number {
-  const pairs = (word: string) =>
-    new Set(Array.from({ length: Math.max(0, word.length - 1) }, (_, at) => word.slice(at, at + 2)));
-  const [first, second] = [pairs(a), pairs(b)];
-  const shared = [...first].filter((pair) => second.has(pair)).length;
-  return (2 * shared) / Math.max(1, first.size + second.size);
 }

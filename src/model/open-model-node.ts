@@ -1,6 +1,7 @@
 /** @file From a handle — a name, a file, a folder or an address — to the model itself, as its file has it. */
 import { open, stat } from "node:fs/promises";
 import { basename } from "node:path";
+import { families } from "../applications/index.ts";
 import { packageFile, reasonOf } from "../files/index.ts";
 import { type DownloadOptions, digestOf, type FetchedModel, fetchModel, parseHandle } from "../hub/index.ts";
 import type { ImportOptions } from "../importers/index.ts";
@@ -25,6 +26,11 @@ export interface OpenOptions extends Pick<DownloadOptions, "offline" | "onProgre
   readonly limits?: ImportLimits;
 }
 
+interface FileOptions extends OpenOptions {
+  /** Default: only with custom layers. */
+  readonly inThisProcess?: boolean;
+}
+
 /** Where a handle's files are on this machine. */
 export interface LocatedModel {
   readonly path: string;
@@ -41,10 +47,9 @@ export interface LocatedModel {
 export async function openModel(handle: string, options: OpenOptions = {}): Promise<OpenedModel> {
   if (familyOfHandle(handle) !== undefined) return await openApplication(handle, options);
   const located = await locateModel(handle, options);
-  const { path, fetched } = located;
-  const source = await openFile(path, options);
-  const license = fetched?.license ?? source.license;
-  return { ...source, license, provenance: { ...(await provenanceOf(located)), license }, path };
+  const source = await openFile(located.path, options);
+  const license = located.fetched?.license ?? source.license;
+  return { ...source, license, provenance: { ...(await provenanceOf(located)), license }, path: located.path };
 }
 
 /** Finds a handle's files, fetching them where they are not here yet. Not for applications, which are names of tables. */
@@ -54,19 +59,25 @@ export async function locateModel(handle: string, options: OpenOptions = {}): Pr
   const facts = await stat(handle).catch(() => undefined);
   if (facts !== undefined) return { path: handle, fetched: undefined };
   const parsed = parseHandle(handle);
-  if (parsed.kind === "path") {
-    throw new GraftError("usage", "there is no such file or model", { path: [handle] });
-  }
+  // A name of keras.applications that is not one of its own is a misspelt one.
+  if (parsed.kind === "path" || parsed.kind === "keras") throw unknownHandle(handle);
   const fetched = await fetchModel(parsed, options);
   return { path: fetched.path, fetched };
 }
 
-/** A file or folder of any format. */
-export async function openFile(path: string, { customLayers, limits, signal }: OpenOptions = {}): Promise<SourceModel> {
+/** What is said of where it came from: its address on a hub, else its file's name, and its digest. */
+export async function provenanceOf({ path, fetched }: LocatedModel): Promise<Provenance> {
+  const digest = await digestOfModel(path);
+  return { source: fetched?.source ?? basename(path), digest, license: fetched?.license };
+}
+
+/** A file or folder of any format. Only a process that may be killed reads strangers' files itself. */
+export async function openFile(
+  path: string,
+  { customLayers, limits, signal, inThisProcess = customLayers !== undefined }: FileOptions = {},
+): Promise<SourceModel> {
   if (await isOnnx(path)) return await openOnnx(path);
-  return customLayers === undefined
-    ? await importFile(path, { signal, ...limits })
-    : await readSource(path, customLayers);
+  return inThisProcess ? await readSource(path, customLayers) : await importFile(path, { signal, ...limits });
 }
 
 /** Whether it is a file that is no other format's: what may be ONNX. */
@@ -121,4 +132,26 @@ async function firstBytes(path: string): Promise<Uint8Array> {
 async function digestOfModel(path: string): Promise<string> {
   const facts = await stat(path);
   return facts.isFile() ? await digestOf(path) : "";
+}
+
+function unknownHandle(handle: string): GraftError {
+  const names = ["pocket", ...families.map(({ name }) => name)];
+  const near = names
+    .map((name) => ({ name, likeness: closeness(name.toLowerCase(), handle.toLowerCase()) }))
+    .sort((one, other) => other.likeness - one.likeness)[0];
+  return new GraftError("usage", "there is no such file or model", {
+    path: [handle],
+    expected:
+      "a path, pocket, a name of keras.applications (MobileNetV2, keras:ResNet50), or an address: https://tfhub.dev/…, kaggle:…, hf:org/name, https://…",
+    ...(near !== undefined && near.likeness > 0.5 && { hint: `did you mean ${near.name}?` }),
+  });
+}
+
+/** The share of pairs of neighbouring letters that two words have in common (Dice's coefficient). */
+function closeness(a: string, b: string): number {
+  const pairs = (word: string) =>
+    new Set(Array.from({ length: Math.max(0, word.length - 1) }, (_, at) => word.slice(at, at + 2)));
+  const [first, second] = [pairs(a), pairs(b)];
+  const shared = [...first].filter((pair) => second.has(pair)).length;
+  return (2 * shared) / Math.max(1, first.size + second.size);
 }

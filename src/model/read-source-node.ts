@@ -2,8 +2,8 @@
 import { readdir, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { readBytes, reasonOf } from "../files/index.ts";
+import { folderFiles } from "../importers/folder-node.ts";
 import {
-  folderFiles,
   type ImportOptions,
   importModel,
   isHdf5,
@@ -14,7 +14,7 @@ import {
 } from "../importers/index.ts";
 import { GraftError } from "../tensor/index.ts";
 import { applicationWithWeights, recognizeApplication } from "./base-application.ts";
-import { byteRange } from "./base-ranges.ts";
+import { rangeOfMode } from "./base-ranges.ts";
 import type { SourceModel } from "./source.ts";
 import { statedRange } from "./stated-range.ts";
 
@@ -30,6 +30,14 @@ export async function readSource(path: string, customLayers?: ImportOptions["cus
   } catch (error) {
     throw error instanceof GraftError && error.path[0] !== path ? error.at(path) : error;
   }
+}
+
+/** Whether a file holds weights of layers alone, as keras.applications downloads them. */
+export async function holdsWeightsOnly(path: string): Promise<boolean> {
+  const facts = await stat(path).catch(() => undefined);
+  if (facts?.isFile() !== true) return false;
+  const bytes = await readBytes(path);
+  return isHdf5(bytes) && weightsKind(bytes) === "layers";
 }
 
 async function read(path: string, customLayers: ImportOptions["customLayers"]): Promise<SourceModel> {
@@ -48,18 +56,19 @@ async function read(path: string, customLayers: ImportOptions["customLayers"]): 
 /** A file of weights only: the model is built that they belong to. */
 function ofApplication(bytes: Uint8Array, name: string): SourceModel {
   const file = readKerasWeights(bytes);
-  const { family, alpha, includeTop, classes } = recognizeApplication(file);
-  const { graph, layers } = applicationWithWeights(family, { alpha, includeTop, ...(classes && { classes }) }, file);
+  const { family, options } = recognizeApplication(file);
+  const { graph, layers } = applicationWithWeights(family, options, file, "channels_last");
+  const range = rangeOfMode[family.preprocessing];
   return {
     graph,
     layers,
     name,
-    format: `weights of ${family.name}${alpha === 1 ? "" : ` with alpha ${alpha}`} (.h5)`,
+    format: `weights of ${family.name} (.h5)`,
     savedBy: undefined,
     labels: undefined,
     textSteps: [],
     remarks: [],
-    range: { range: byteRange, because: `keras.applications.${family.name} says so` },
+    range: { range, because: `keras.applications.${family.name} takes it` },
     license: family.license,
   };
 }

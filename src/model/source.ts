@@ -34,3 +34,13 @@ export interface OpenedModel extends SourceModel {
 
 /** All but the graph's constants, as JSON: what the process that reads files tells about what it read. */
 export type SourceDescription = Omit<SourceModel, "graph" | "onnx">;
+
+/** What a converted model says of the file it came from, under a key of ONNX's metadata. */
+export function importMetadata({
+  format,
+  savedBy,
+  labels,
+  textSteps,
+}: Pick<SourceDescription, "format" | "savedBy" | "labels" | "textSteps">): ReadonlyMap<string, string> {
+  return new Map([["graftwork.import", JSON.stringify({ schema: 1, format, savedBy, labels, textSteps })]]);
+}
