@@ -39,6 +39,8 @@ export interface DownloadOptions {
   readonly pause?: number | undefined;
   /** How long another process that downloads the same may show no progress. Default: 60,000 ms. */
   readonly patience?: number | undefined;
+  /** Whether the SHA-256 is stored beside the file. Default: true. */
+  readonly hasNote?: boolean | undefined;
   /** The Authorization header. It is sent to the address's own origin only. */
   readonly authorization?: string | undefined;
   /** What to do where the server answers that one may not. */
@@ -100,8 +102,8 @@ async function arrived(path: string, digest: Digest | undefined): Promise<Downlo
   const facts = await stat(path).catch(() => undefined);
   if (facts === undefined || !facts.isFile()) return undefined;
   const found = await digestsOf(path, digest === undefined ? [] : [digest.algorithm]);
-  const isSame = found.sha256 === noted && (digest === undefined || found[digest.algorithm] === digest.hex);
-  return isSame ? { sha256: noted, tag: undefined } : undefined;
+  const isSame = digest === undefined ? found.sha256 === noted : found[digest.algorithm] === digest.hex;
+  return isSame ? { sha256: found.sha256, tag: undefined } : undefined;
 }
 
 async function fetchWhole(url: string, path: string, lock: Lock, options: DownloadOptions): Promise<Downloaded> {
@@ -121,7 +123,7 @@ async function fetchWhole(url: string, path: string, lock: Lock, options: Downlo
       throw unwritable(path, cause);
     });
     await forget(part);
-    await writeWhole(`${path}.sha256`, `${sha256}  ${basename(path)}\n`);
+    if (options.hasNote !== false) await writeWhole(`${path}.sha256`, `${sha256}  ${basename(path)}\n`);
     return { sha256, tag: received.tag };
   } finally {
     if (!lock.isHeld) await forget(part);

@@ -106,6 +106,27 @@ export function publicName(handle: Handle): string {
   return handle.kind === "url" ? withoutSecrets(handle.url) : printHandle(handle);
 }
 
+/** The page or file that a handle means, at a revision, for people and other programs. */
+export function webAddress(handle: RemoteHandle, revision: string | undefined): string {
+  switch (handle.kind) {
+    case "tfhub":
+      return printHandle(handle);
+    case "kaggle": {
+      const { owner, model, framework, variation, version = revision } = handle;
+      const parts = [owner, model, framework, variation, ...(version === undefined ? [] : [version])];
+      return `https://www.kaggle.com/models/${parts.join("/")}`;
+    }
+    case "hf": {
+      const at = revision ?? handle.revision ?? DEFAULT_REVISION;
+      const verb = handle.file === undefined ? "tree" : "resolve";
+      const file = handle.file === undefined ? "" : `/${handle.file.split("/").map(encodeURIComponent).join("/")}`;
+      return `https://huggingface.co/${handle.repository}/${verb}/${at}${file}`;
+    }
+    case "url":
+      return publicName(handle);
+  }
+}
+
 const SECRET = /token|key|sig|secret|passw|auth|credential|session|policy/i;
 
 /** An address without the values of parameters that may be keys: signed addresses let anyone in who reads them. */

@@ -1,6 +1,6 @@
 /** @file This program's own cache: for each handle a folder with the files as they came and a note of where they came from. */
 import { createHash } from "node:crypto";
-import { readdir, readFile } from "node:fs/promises";
+import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { writeWhole } from "../files/index.ts";
 import { graftCache } from "./environment-node.ts";
@@ -48,4 +48,12 @@ export async function readNote(folder: string): Promise<Note | undefined> {
 /** Says that the folder's files are whole. */
 export async function writeNote(folder: string, note: Note): Promise<void> {
   await writeWhole(join(folder, NOTE), `${JSON.stringify(note, null, 2)}\n`);
+}
+
+/** Whether there is a file. */
+export async function exists(path: string): Promise<boolean> {
+  return await stat(path).then(
+    (facts) => facts.isFile(),
+    () => false,
+  );
 }
