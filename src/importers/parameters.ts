@@ -1,0 +1,28 @@
+/** @file Parameters of imported models, counted as Keras counts them. */
+import type { LayeredGraph } from "../graph/index.ts";
+import { elementCount } from "../tensor/index.ts";
+
+/** Numbers of parameters. */
+export interface ParameterCounts {
+  readonly trainable: number;
+  /** Those of frozen layers, and what gradients never change: moving statistics. */
+  readonly nonTrainable: number;
+}
+
+/** Counts the elements of all weights of layers, each once; a frozen layer's are not trainable. */
+export function countParameters({ graph, layers }: LayeredGraph): ParameterCounts {
+  const sizes = new Map([...graph.initializers].map(([{ name }, { shape }]) => [name, elementCount(shape)]));
+  const seen = new Set<string>();
+  let trainable = 0;
+  let nonTrainable = 0;
+  for (const layer of layers) {
+    for (const { name, isTrainable } of layer.weights) {
+      if (seen.has(name)) continue;
+      seen.add(name);
+      const size = sizes.get(name) ?? 0;
+      if (isTrainable && layer.trainable !== false) trainable += size;
+      else nonTrainable += size;
+    }
+  }
+  return { trainable, nonTrainable };
+}
