@@ -35,6 +35,7 @@ export const families: readonly Family[] = [
   ...inceptionResNetV2Families,
   ...nasNetFamilies,
   ...convNeXtFamilies,
+  ...vggFamilies,
 ];
 
 /** The family of that name, whatever its case. Throws GraftError `usage`. */

@@ -17,6 +17,7 @@ export { isOperator, type Operator, type OperatorAttributes, operators, schemaOf
 export { Oriented } from "./oriented.ts";
 export { printGraph, showType } from "./print.ts";
 export type { AttributeKind, AttributeSchema } from "./schema.ts";
+export { separatePads } from "./separate-pads.ts";
 export { verify } from "./verify.ts";
 export {
   allNodes,

@@ -5,6 +5,7 @@ import {
   type LayerScope,
   type LayerWeight,
   Oriented,
+  separatePads,
   type Value,
 } from "../graph/index.ts";
 import { newBuilder } from "../shapes/index.ts";
@@ -148,7 +149,7 @@ export class Network {
       seen.add(output);
       return output;
     });
-    return { graph: this.#build.graph(own, name), layers: [...this.#scopes.values()].map(scopeOf) };
+    return { graph: separatePads(this.#build.graph(own, name)), layers: [...this.#scopes.values()].map(scopeOf) };
   }
 
   #definition({ className, name }: LayerSpec): LayerDefinition {
