@@ -34,9 +34,11 @@ export async function writeWhole(path: string, content: Uint8Array | string): Pr
 
 /** The whole file. Throws GraftError `usage` where it cannot be read. */
 export async function readBytes(path: string): Promise<Uint8Array> {
-  return await readFile(path).catch((cause: unknown) => {
+  const { buffer, byteOffset, byteLength } = await readFile(path).catch((cause: unknown) => {
     throw new GraftError("usage", "the file cannot be read", { path: [path], actual: reasonOf(cause), cause });
   });
+  // A Buffer's slice is a view where everyone else's is a copy.
+  return new Uint8Array(buffer, byteOffset, byteLength);
 }
 
 /** So that the new name survives a power cut. Some systems cannot open folders: there the rename alone must do. */
