@@ -69,9 +69,13 @@ describe("readKerasWeights", () => {
     expect(contents(readKerasWeights(wide.subarray(8, 8 + bytes.length)))).toEqual(plain);
   });
 
+  it("reads whole numbers as numbers", () => {
+    const [, kernel] = contents(readKerasWeights(bytesOf("integers.h5")))[1] ?? [];
+    expect(kernel).toEqual(["Conv1/kernel:0", [3, 3, 3, 2], counted(1, 54).map(Math.trunc)]);
+  });
+
   it("refuses what it cannot read, saying what it is", () => {
     expect(() => readKerasWeights(new TextEncoder().encode("<!doctype html>"))).toThrow("no HDF5 file");
-    expect(() => readKerasWeights(bytesOf("integers.h5"))).toThrow(/layer "Conv1".*no floating-point numbers/);
     expect(() => readKerasWeights(bytesOf("newer.weights.h5"))).toThrow(/newer Keras/);
     expect(() => readKerasWeights(bytesOf("plain.h5").subarray(0, 9000))).toThrow(/cut off.*found 9000/);
   });
@@ -94,7 +98,7 @@ describe("readKerasWeights", () => {
         contents(readKerasWeights(bytes));
       } catch (error) {
         expect(error).toBeInstanceOf(GraftError);
-        expect((error as GraftError).code).toBe("model-invalid");
+        expect((error as GraftError).code).toMatch(/model-(invalid|refused)/);
         refused++;
       }
     }
