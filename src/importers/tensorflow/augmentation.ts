@@ -1,10 +1,12 @@
 /** @file Keras 3's random layers, which an export keeps working as if it were training: at inference they do nothing. */
+
 import type { FrozenGraph, TfNode, TfShape } from "./graph-def.ts";
+import { withoutDead } from "./loops.ts";
 
 /** What Keras 3 draws with; its seeds are variables. */
 const drawing = /^StatelessRandom(Uniform|Normal|UniformInt|UniformFullInt)V2$|^StatelessTruncatedNormalV2$/;
 
-const mostRandomNodes = 1000;
+const mostRandomNodes = 200;
 
 /**
  * Takes out the layers that draw random numbers from a stored seed and give what they take, changed at random: flips,
@@ -23,7 +25,7 @@ export function withoutAugmentation(frozen: FrozenGraph): FrozenGraph {
   if (dropped.length === 0) return frozen;
   const names = dropped.reverse().map((scope) => scope.slice(scope.lastIndexOf("/") + 1));
   const remark = `Random layers do nothing here, as at inference in Keras: ${names.join(", ")}.`;
-  return { ...needed(current), remarks: [...frozen.remarks, remark] };
+  return { ...withoutDead(current), remarks: [...frozen.remarks, remark] };
 }
 
 interface RandomLayer {
@@ -115,29 +117,6 @@ function bypassed(frozen: FrozenGraph, { scope, taken, given }: RandomLayer): Fr
       .map((node) => (node.inputs.includes(given) ? { ...node, inputs: node.inputs.map(redirect) } : node)),
     outputs: frozen.outputs.map((port) => ({ ...port, ref: redirect(port.ref) })),
   };
-}
-
-/** The graph without what its outputs no longer need: seeds. */
-function needed(frozen: FrozenGraph): FrozenGraph {
-  const byName = new Map(frozen.nodes.map((node) => [node.name, node]));
-  const names = new Set<string>();
-  const waiting = frozen.outputs.map(({ ref }) => ref);
-  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
-    const name = nodeOf(next);
-    if (names.has(name)) continue;
-    names.add(name);
-    waiting.push(...(byName.get(name)?.inputs ?? []));
-  }
-  return {
-    ...frozen,
-    nodes: frozen.nodes.filter(({ name }) => names.has(name)),
-    variables: new Map([...frozen.variables].filter(([name]) => names.has(name) || isInFunction(frozen, name))),
-  };
-}
-
-/** Variables are also read within functions, whose nodes are lists of their own. */
-function isInFunction(frozen: FrozenGraph, name: string): boolean {
-  return [...frozen.functions.values()].some(({ nodes }) => nodes.some((node) => node.name === name));
 }
 
 function nodeOf(reference: string): string {

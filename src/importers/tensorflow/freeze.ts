@@ -1,7 +1,8 @@
 /** @file From what is called to one flat graph: calls inlined, variables given their values, nothing kept that is not needed. */
 import { GraftError, tensorOf } from "../../tensor/index.ts";
 import type { FrozenGraph, TfAttribute, TfFunction, TfNode, TfPort, TfType, TfVariable } from "./graph-def.ts";
-import { dataInputs, type SourceNode } from "./graph-source.ts";
+import { dataInputs, parseReference, type SourceNode } from "./graph-source.ts";
+import { withLoops } from "./loops.ts";
 import { type Binding, conditionals, functionAttribute, type Origin, type Scope, type Variable } from "./scope.ts";
 import { choiceOf } from "./switches.ts";
 
@@ -45,7 +46,9 @@ const keeping: ReadonlyMap<string, Keeping> = new Map([
 
 const assignments: ReadonlySet<string> = new Set(["AssignVariableOp", "AssignAddVariableOp", "AssignSubVariableOp"]);
 
-/** TensorFlow 1's control flow, where constants do not decide it. */
+const exits: ReadonlySet<string> = new Set(["Exit", "RefExit"]);
+
+/** TensorFlow 1's control flow, where neither constants decide it nor it makes up a condition or a loop. */
 const looseControlFlow: ReadonlySet<string> = new Set([
   "Switch",
   "RefSwitch",
@@ -66,7 +69,9 @@ const looseControlFlow: ReadonlySet<string> = new Set([
  *   `model-refused` for control flow of TensorFlow 1 that data decide (all of it named) and for more than 250,000 nodes
  */
 export function freeze(callable: Callable): FrozenGraph {
-  return new Freezer(callable).run();
+  const frozen = withLoops(new Freezer(callable).run());
+  refuseLoose(frozen.nodes);
+  return frozen;
 }
 
 /** One list of nodes: the graph's, or that of a function which is kept. */
@@ -92,7 +97,6 @@ class Freezer {
   readonly #variables = new Map<string, TfVariable>();
   readonly #functions = new Map<string, TfFunction>();
   readonly #kept: Kept[] = [];
-  readonly #loose: string[] = [];
   readonly #missing: string[] = [];
   #count = 0;
 
@@ -238,8 +242,9 @@ class Freezer {
       }
     }
     if (op === "Placeholder") this.#missing.push(name);
-    if (looseControlFlow.has(op)) this.#loose.push(`${name} (${op})`);
-    const inputs = dataInputs(node).map((input) => this.#reference(region, scope, input));
+    const inputs = (exits.has(op) ? exitInputs(scope, node) : dataInputs(node)).map((input) =>
+      this.#reference(region, scope, input),
+    );
     const form = variableForms.get(op);
     if (form === undefined) return { name, op, inputs, attributes };
     if (form !== "GatherV2") return { name, op: form, inputs, attributes };
@@ -301,12 +306,24 @@ class Freezer {
         hint: "save the model with a signature that takes them, or with defaults for them (tf.placeholder_with_default)",
       });
     }
-    if (this.#loose.length === 0) return;
-    throw new GraftError("model-refused", "conditions and loops of TensorFlow 1 that data decide are not supported", {
-      actual: listed(this.#loose),
-      hint: "save the model with TensorFlow 2, or with tf.compat.v1.enable_control_flow_v2()",
-    });
   }
+}
+
+/** What leaves a loop: the variable that its Switch takes, and the loop's condition. */
+function exitInputs(scope: Scope, exit: SourceNode): readonly string[] {
+  const [input = ""] = dataInputs(exit);
+  const gate = scope.nodes.get(parseReference(input, scope.function !== undefined).name);
+  if (gate?.op === "Switch" || gate?.op === "RefSwitch") return dataInputs(gate);
+  throw new GraftError("model-invalid", "a loop lacks a part", { path: [scope.prefix + exit.name] });
+}
+
+function refuseLoose(nodes: readonly TfNode[]): void {
+  const loose = nodes.filter(({ op }) => looseControlFlow.has(op)).map(({ name, op }) => `${name} (${op})`);
+  if (loose.length === 0) return;
+  throw new GraftError("model-refused", "conditions of TensorFlow 1 that data decide are not supported in this form", {
+    actual: listed(loose),
+    hint: "save the model with TensorFlow 2, or with tf.compat.v1.enable_control_flow_v2()",
+  });
 }
 
 function listed(names: readonly string[]): string {

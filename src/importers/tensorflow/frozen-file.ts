@@ -126,18 +126,23 @@ function resultsOf(graph: SourceGraph): TfPort[] {
 function withWeights(graph: SourceGraph, weights: ReadonlyMap<string, Tensor>): SourceGraph {
   const nodes = new Map<string, SourceNode>();
   for (const [name, node] of graph.nodes) {
-    const weight = node.op === "Const" ? weights.get(name) : undefined;
-    nodes.set(name, weight === undefined ? node : withValue(node, weight));
+    nodes.set(name, node.op === "Const" ? withValue(node, weights.get(name)) : node);
   }
   return { nodes, function: (name) => graph.function(name) };
 }
 
-function withValue(node: SourceNode, weight: Tensor): SourceNode {
+function withValue(node: SourceNode, weight: Tensor | undefined): SourceNode {
   return new LazyNode(node.name, node.op, node.inputs, () => {
-    // The graph's own value is empty, and may not even be readable.
-    const dtype = node.attributes.get("dtype");
+    const { attributes } = node;
+    const own = attributes.get("value");
+    // What is in the manifest is written without its elements in the graph.
+    if (weight === undefined && own?.kind === "tensor" && own.value.data.length === 0) return attributes;
+    const dtype = attributes.get("dtype");
+    if (weight === undefined) {
+      throw new GraftError("model-invalid", "the manifest has no weight for a constant", { path: [node.name] });
+    }
     const value = dtype?.kind === "type" ? widened(weight, dtype.value) : weight;
-    return new Map<string, TfAttribute>([...node.attributes, ["value", { kind: "tensor", value }]]);
+    return new Map<string, TfAttribute>([...attributes, ["value", { kind: "tensor", value }]]);
   });
 }
 

@@ -63,7 +63,12 @@ function fused(compute: (call: Call, bias: Value | undefined) => Oriented): Lowe
 }
 
 function vectorOf(call: Call, slot: Slot): Value {
-  if (slot.kind !== "weight") return call.build.reshape(call.value(2), [-1]);
+  if (slot.kind !== "weight") {
+    const value = call.value(2);
+    // Grappler calls the sum of two products, as in a recurrent step, a bias as well: it has a row for each of the batch.
+    const isVector = value.shape?.slice(0, -1).every((size) => size === 1) ?? true;
+    return isVector ? call.build.reshape(value, [-1]) : value;
+  }
   return slot.weight.in({ shape: [slot.weight.tensor.data.length] }, call.build);
 }
 
