@@ -4,6 +4,7 @@ import { activated, isLinear } from "./activations.ts";
 import { permuted } from "./kernels.ts";
 import type { LayerDefinition, LowerLayer } from "./layer.ts";
 import { asFirst, asLast, axesOf, floatAt, inputAt, rankOf, scalar, sizeAt } from "./orient.ts";
+import { softmaxOver } from "./softmax.ts";
 
 const activation: LowerLayer = (inputs, call) => {
   const input = inputAt(inputs);
@@ -78,17 +79,9 @@ const softmax: LowerLayer = (inputs, call) => {
   const mask = inputs[1]?.data.last() ?? call.call.named.get("mask")?.[0]?.data.last() ?? input.mask;
   const masked = (x: Value) =>
     mask === undefined ? x : build.where(build.cast(mask, "bool"), x, build.scalar(nothing, x));
-  const [axis = -1] = axes;
-  if (axes.length === 1) {
-    if (mask !== undefined) return asLast(call, build.apply("Softmax", [masked(input.data.last())], { axis }, name));
-    const native = input.data.nativeAxis(axis);
-    return { data: input.data.map((x) => build.apply("Softmax", [x], { axis: native }, name)) };
-  }
-  // Over several axes: exp(x − max), over its sum.
-  const x = masked(input.data.last());
-  const most = build.apply("ReduceMax", [x, build.ints(axes)]);
-  const powers = build.exp(build.sub(x, most));
-  return asLast(call, build.apply("Div", [powers, build.reduceSum(powers, axes)], {}, name));
+  if (mask !== undefined) return asLast(call, softmaxOver(build, masked(input.data.last()), axes, name));
+  const native = axes.map((axis) => input.data.nativeAxis(axis));
+  return { data: input.data.map((x) => softmaxOver(build, x, native, name)) };
 };
 
 export const activationLayers: readonly (readonly [string, LayerDefinition])[] = [

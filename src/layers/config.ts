@@ -22,6 +22,11 @@ export class Config {
     return Object.hasOwn(this.#fields, key) ? (this.#fields[key] ?? undefined) : undefined;
   }
 
+  /** The field, or what Keras takes where the file does not mention it; null is a mention. */
+  or(key: string, otherwise: Json): Json | undefined {
+    return Object.hasOwn(this.#fields, key) ? this.get(key) : otherwise;
+  }
+
   has(key: string): boolean {
     return this.get(key) !== undefined;
   }

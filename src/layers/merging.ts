@@ -89,6 +89,50 @@ function allSteps({ build }: LayerCall, x: Value): Value {
   return build.expand(build.constant({ dtype: "bool", shape: [1, 1], data: Uint8Array.of(1) }), shape);
 }
 
+/** The first input plus the second, scaled: of Inception-ResNet V2. */
+const customScale: LowerLayer = (inputs, call) => {
+  const { build, config, name } = call;
+  inputAt(inputs, 1);
+  const { values, isFirst } = aligned(inputs, call);
+  const [kept, added] = values;
+  if (kept === undefined || added === undefined) throw new Error("internal: two inputs were there");
+  return {
+    data: merged(call, build.apply("Add", [kept, build.scale(added, config.number("scale"))], {}, name), isFirst),
+  };
+};
+
+const letters = "abcdefghijklmnopqrstuvwxyz";
+
+/** The sum of products along an axis of each, for every picture of the batch. */
+const dot: LowerLayer = (inputs, call) => {
+  const { build, config, name } = call;
+  const pair = [inputAt(inputs), inputAt(inputs, 1)];
+  const given = config.numbers("axes");
+  const axes = pair.map((input, index) => axisOf(input, given[index] ?? given[0] ?? -1));
+  const normalizes = config.boolean("normalize", false);
+  const values = pair.map((input, index) => {
+    const x = input.data.last();
+    if (!normalizes) return x;
+    const squares = build.apply("Max", [build.reduceSum(build.square(x), [axes[index] ?? 1]), build.scalar(1e-12, x)]);
+    return build.div(x, build.sqrt(squares));
+  });
+  const ranks = pair.map(rankOf);
+  const [first = 2, second = 2] = ranks;
+  const [left = 1, right = 1] = axes;
+  if (left === 0 || right === 0) return config.refuse("axes", "axes after the batch", [...given]);
+  const ours = [...letters.slice(0, first)];
+  const theirs = ["a", ...letters.slice(first, first + second - 1)];
+  theirs[right] = ours[left] ?? "b";
+  const rest = [...ours.filter((_, axis) => axis !== left), ...theirs.filter((_, axis) => axis > 0 && axis !== right)];
+  // Of two vectors one number remains, which keeps an axis.
+  const isNumber = rest.length === 1;
+  const equation = `${ours.join("")},${theirs.join("")}->${rest.join("")}`;
+  const product = build.apply("Einsum", values, { equation }, isNumber ? `${name}/product` : name);
+  return {
+    data: Oriented.last(build, isNumber ? build.apply("Unsqueeze", [product, build.ints([1])], {}, name) : product),
+  };
+};
+
 export const mergingLayers: readonly (readonly [string, LayerDefinition])[] = [
   ["Add", { lower: pairwise("Add") }],
   ["Subtract", { lower: pairwise("Sub") }],
@@ -97,4 +141,6 @@ export const mergingLayers: readonly (readonly [string, LayerDefinition])[] = [
   ["Maximum", { lower: together("Max") }],
   ["Minimum", { lower: together("Min") }],
   ["Concatenate", { lower: concatenate }],
+  ["Dot", { lower: dot }],
+  ["CustomScaleLayer", { lower: customScale }],
 ];

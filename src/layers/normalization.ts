@@ -100,7 +100,71 @@ function affine(
   return gamma === undefined ? build.apply("Identity", [scaled], {}, name) : scaled;
 }
 
+/** Every picture's channels in groups, each normalized over its channels and all other axes. */
+const groupNormalization: LowerLayer = (inputs, call) => {
+  const { build, config, name } = call;
+  const input = floatAt(inputs, call);
+  const { x, axis, result } = channelsSecond(input, call);
+  const channels = sizeAt(input, axis);
+  const given = config.number("groups", 32);
+  const groups = given === -1 ? channels : given;
+  if (!Number.isInteger(groups) || groups < 1 || channels % groups > 0) {
+    return config.refuse("groups", `a divisor of ${channels}`, given);
+  }
+  const gamma = config.boolean("scale", true) ? call.weight("gamma", [channels]) : undefined;
+  const beta = config.boolean("center", true) ? call.weight("beta", [channels]) : undefined;
+  const rank = x.shape?.length ?? 2;
+  const grouped = build.apply("Reshape", [x, build.ints([0, groups, -1])]);
+  const centred = build.sub(grouped, build.reduceMean(grouped, [2]));
+  const variance = build.reduceMean(build.square(centred), [2]);
+  const normal = build.div(centred, build.sqrt(build.shift(variance, config.number("epsilon", 1e-3))));
+  const whole = build.reshape(normal, build.shapeOf(x));
+  const over = (weights: Value) => build.reshape(weights, [channels, ...new Array<number>(rank - 2).fill(1)]);
+  return result(affine(whole, gamma, beta, rank === 2 ? (weights) => weights : over, { ...call, name }));
+};
+
+/** x / √max(Σx², ε): vectors of length 1. */
+const unitNormalization: LowerLayer = (inputs, call) => {
+  const { build, name } = call;
+  const input = floatAt(inputs, call);
+  const axes = axesOf(input, call).map((axis) => input.data.nativeAxis(axis));
+  const unit = (x: Value) => {
+    const squares = build.apply("Max", [build.reduceSum(build.square(x), axes), build.scalar(1e-12, x)]);
+    return build.apply("Div", [x, build.sqrt(squares)], {}, name);
+  };
+  return { data: input.data.map(unit) };
+};
+
+/** γ · x / √(mean x² + ε) */
+const rmsNormalization: LowerLayer = (inputs, call) => {
+  const { build, config } = call;
+  const input = floatAt(inputs, call);
+  const axes = axesOf(input, call);
+  const gamma = call.weight(
+    "scale",
+    axes.map((axis) => sizeAt(input, axis)),
+  );
+  const { x, over, axis, result } = spreadAlong(input, axes, call);
+  const mean = build.reduceMean(build.square(x), axes.map(axis));
+  const scaled = build.div(x, build.sqrt(build.shift(mean, config.number("epsilon", 1e-6))));
+  return result(affine(scaled, gamma, undefined, over, call));
+};
+
+/** γ · x, of ConvNeXt. */
+const layerScale: LowerLayer = (inputs, call) => {
+  const input = floatAt(inputs, call);
+  const gamma = call.weight("gamma", [call.config.count("projection_dim", sizeAt(input, -1))]);
+  const { x, over, result } = spreadAlong(input, [rankOf(input) - 1], call);
+  return result(affine(x, gamma, undefined, over, call));
+};
+
 export const normalizationLayers: readonly (readonly [string, LayerDefinition])[] = [
   ["BatchNormalization", { lower: batchNormalization, passesMask: true }],
+  ["BatchNormalizationV1", { lower: batchNormalization, passesMask: true }],
+  ["SyncBatchNormalization", { lower: batchNormalization, passesMask: true }],
   ["LayerNormalization", { lower: layerNormalization, passesMask: true }],
+  ["GroupNormalization", { lower: groupNormalization, passesMask: true }],
+  ["UnitNormalization", { lower: unitNormalization, passesMask: true }],
+  ["RMSNormalization", { lower: rmsNormalization, passesMask: true }],
+  ["LayerScale", { lower: layerScale }],
 ];

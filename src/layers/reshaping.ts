@@ -1,9 +1,10 @@
 /** @file Layers that move elements without changing them: shapes, orders, padding, cropping. */
 import type { Value } from "../graph/index.ts";
-import { elementCount, GraftError, isStatic } from "../tensor/index.ts";
+import { elementCount, float32, GraftError, isStatic, type Shape } from "../tensor/index.ts";
 import type { Config } from "./config.ts";
-import type { LayerCall, LayerDefinition, LowerLayer } from "./layer.ts";
+import type { LayerDefinition, LowerLayer } from "./layer.ts";
 import { asLast, expectRank, fromMaps, inputAt, mapsOf, rankOf } from "./orient.ts";
+import { openModes, resized } from "./resizing.ts";
 
 /** How much lies before and after, an entry an axis: a number, one an axis, or `[before, after]` an axis. */
 function sidesOf(config: Config, key: string, rank: number): readonly (readonly [number, number])[] {
@@ -108,45 +109,32 @@ const repeatVector: LowerLayer = (inputs, call) => {
   return asLast(call, build.apply("Tile", [steps, build.ints([1, config.count("n"), 1])], {}, name));
 };
 
-/** Repeats every pixel, or draws lines between them. */
+/** Repeats every pixel; in two dimensions pixels may also be interpolated. */
 function upSampling(rank: number): LowerLayer {
   return (inputs, call) => {
-    const { config, name } = call;
+    const { build, config, name } = call;
     const input = inputAt(inputs);
     expectRank(input, rank + 2);
     const factors = config.counts("size", rank, 2);
+    const interpolation = rank === 2 ? config.text("interpolation", "nearest") : "nearest";
     const x = mapsOf(input, call);
-    return fromMaps(
-      call,
-      scaled(x, factors, rank === 2 ? config.text("interpolation", "nearest") : "nearest", call, name),
-    );
+    const sides: Shape = x.shape?.slice(2) ?? [];
+    if (interpolation !== "nearest" && isStatic(sides)) {
+      const size = sides.map((side, axis) => side * (factors[axis] ?? 1));
+      return fromMaps(call, resized(x, size, { interpolation, antialias: false }, call, name));
+    }
+    const mode = openModes.get(interpolation);
+    if (mode === undefined) throw new GraftError("model-refused", `the interpolation ${interpolation} is not known`);
+    const scales = build.constant(float32([rank + 2], Float32Array.of(1, 1, ...factors)), `${name}/scales`);
+    return fromMaps(call, build.apply("Resize", [x, undefined, scales], { mode, ...scaling }, name));
   };
 }
 
-const upSamplingModes: ReadonlyMap<string, "nearest" | "linear" | "cubic"> = new Map([
-  ["nearest", "nearest"],
-  ["bilinear", "linear"],
-  ["bicubic", "cubic"],
-]);
-
-function scaled(
-  x: Value,
-  factors: readonly number[],
-  interpolation: string,
-  { build }: LayerCall,
-  name: string,
-): Value {
-  const mode = upSamplingModes.get(interpolation);
-  if (mode === undefined) throw new GraftError("model-refused", `the interpolation ${interpolation} is not known`);
-  const scales = build.constant({
-    dtype: "float32",
-    shape: [factors.length + 2],
-    data: Float32Array.of(1, 1, ...factors),
-  });
-  const nearest = { coordinateTransformationMode: "asymmetric", nearestMode: "floor" } as const;
-  const smooth = { coordinateTransformationMode: "half_pixel", cubicCoeffA: -0.5, excludeOutside: true } as const;
-  return build.apply("Resize", [x, undefined, scales], { mode, ...(mode === "nearest" ? nearest : smooth) }, name);
-}
+const scaling = {
+  coordinateTransformationMode: "half_pixel",
+  nearestMode: "round_prefer_ceil",
+  cubicCoeffA: -0.5,
+} as const;
 
 const ranks = [1, 2, 3] as const;
 
