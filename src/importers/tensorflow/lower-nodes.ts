@@ -1,5 +1,5 @@
 /** @file The nodes of one graph or function, in the order in which they can be computed, each handed to its operator. */
-import { allNodes, Builder, definitionsOf, Oriented } from "../../graph/index.ts";
+import { Builder, Oriented } from "../../graph/index.ts";
 import type { Inference } from "../../shapes/index.ts";
 import { type DType, GraftError } from "../../tensor/index.ts";
 import type { FrozenGraph, TfFunction, TfNode } from "./graph-def.ts";
@@ -90,8 +90,6 @@ interface Run {
   /** What stands for the inputs and the variables, by the node's name. */
   readonly bound: ReadonlyMap<string, Slot>;
   readonly build: Builder;
-  /** The builders around this one. */
-  readonly around: readonly Builder[];
   readonly depth: number;
   /** Told of every node with the numbers of the first node that it appended, and of the first that it did not. */
   readonly onLowered?: (node: TfNode, first: number, end: number) => void;
@@ -116,7 +114,7 @@ export function lowerNodes(run: Run): readonly (Slot | undefined)[] {
     remark: (sentence) => shared.remarks.add(sentence),
     isOnlyReader: (node, index) => readers.get(parseReference(node.inputs[index] ?? "")[0]) === 1,
     run: (called, inputs, inner) => runFunction(run, called, inputs, inner),
-    inside: () => insideOf([...run.around, build], shared.inference),
+    inside: () => new InnerBuilder(shared.inference, shared.outermost),
     producerOf: (reference) => (reference === undefined ? undefined : byName.get(parseReference(reference)[0])),
     slotOf,
   };
@@ -242,7 +240,6 @@ function runFunction(run: Run, called: TfFunction, inputs: readonly Slot[], buil
     outputs: called.outputs,
     bound,
     build,
-    around: build === run.build ? run.around : [...run.around, run.build],
     depth: run.depth + 1,
   });
   const given = slots.filter((slot) => slot !== undefined);
@@ -250,16 +247,16 @@ function runFunction(run: Run, called: TfFunction, inputs: readonly Slot[], buil
   return given;
 }
 
-/** A builder for a graph inside others: none of its names is one of theirs. */
-function insideOf(around: readonly Builder[], inference: Inference): Builder {
-  const inside = new Builder(inference);
-  for (const build of around) {
-    const graph = build.graph([]);
-    inside.reserve([...graph.inputs, ...graph.initializers.keys()].map(({ name }) => name));
-    for (const node of allNodes(graph)) {
-      inside.reserve([node.name]);
-      inside.reserve(definitionsOf(node).map(({ name }) => name));
-    }
+/** Builds a graph inside another. Its names are drawn with the outermost graph's, so that no two are the same. */
+class InnerBuilder extends Builder {
+  readonly #outermost: Builder;
+
+  constructor(inference: Inference, outermost: Builder) {
+    super(inference);
+    this.#outermost = outermost;
   }
-  return inside;
+
+  override unused(name: string): string {
+    return this.#outermost.unused(name);
+  }
 }

@@ -69,7 +69,6 @@ function lowered(frozen: FrozenGraph): LayeredGraph & { readonly remarks: readon
     outputs: references,
     bound,
     build,
-    around: [],
     depth: 0,
     onLowered: (node, first, end) => steps.push({ node, first, end }),
   });

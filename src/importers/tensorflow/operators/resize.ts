@@ -1,6 +1,8 @@
 /** @file Resizing of maps. */
 import type { CoordinateMode, NearestMode, OperatorAttributes } from "../../../graph/index.ts";
+import { bicubicWeights } from "./bicubic.ts";
 import type { Call, Lower, OperatorRows } from "./call.ts";
+import { laidOut } from "./weight.ts";
 
 function coordinates(call: Call): CoordinateMode {
   if (call.bool("align_corners", false)) return "align_corners";
@@ -22,11 +24,43 @@ function resize(
     const known = call.knownIntegers(1);
     const [, , height, width] = x.shape ?? [];
     if (known !== undefined && known[0] === height && known[1] === width) return call.first(x);
-    // ONNX Runtime resizes maps of four axes fastest when all four sizes are given; two axes leave the batch open.
-    const sizes = known === undefined ? call.int64(1) : build.ints(known);
-    return call.first(call.apply("Resize", [x, undefined, undefined, sizes], { ...attributes, axes: [2, 3] }));
+    // ONNX Runtime 1.30 does not resize two axes alone where the batch is open.
+    const target = known === undefined ? call.int64(1) : build.ints(known);
+    const sizes = build.concat([build.sizeOf(x, 0), build.sizeOf(x, 1), target], 0);
+    return call.first(call.apply("Resize", [x, undefined, undefined, sizes], attributes));
   };
 }
+
+/** Two products with matrices, which have TensorFlow's own weights; where sizes are open, ONNX's exact ones. */
+const bicubic: Lower = (call) => {
+  const { build } = call;
+  const x = build.cast(call.oriented(0).first(), "float32");
+  const [, , height, width] = x.shape ?? [];
+  const [rows, columns] = call.knownIntegers(1) ?? [];
+  if (typeof height !== "number" || typeof width !== "number" || rows === undefined || columns === undefined) {
+    return openBicubic(call);
+  }
+  const settings = {
+    alignCorners: call.bool("align_corners", false),
+    halfPixelCenters: call.bool("half_pixel_centers", false),
+  };
+  const down = build.constant(bicubicWeights(height, rows, settings), `${call.name}/rows`);
+  const across = build.constant(
+    laidOut(bicubicWeights(width, columns, settings), { shape: [columns, width], perm: [1, 0] }),
+    `${call.name}/columns`,
+  );
+  return call.first(call.apply("MatMul", [down, build.matMul(x, across)]));
+};
+
+/** With the middle of pixels Keys's kernel has a = -0.5 and forgets what lies outside; else it is -0.75. */
+const openBicubic = resize(
+  (_, mode) => ({
+    mode: "cubic",
+    cubicCoeffA: mode === "half_pixel" ? -0.5 : -0.75,
+    excludeOutside: mode === "half_pixel",
+  }),
+  true,
+);
 
 /** TensorFlow rounds down, or at the middle of pixels and of corners half up. */
 const nearestModes: ReadonlyMap<CoordinateMode, NearestMode> = new Map([
@@ -36,18 +70,7 @@ const nearestModes: ReadonlyMap<CoordinateMode, NearestMode> = new Map([
 ]);
 
 export const resizeRows: OperatorRows = [
-  // With the middle of pixels Keys's kernel has a = -0.5 and forgets what lies outside; else it is -0.75 and repeats edges.
-  [
-    "ResizeBicubic",
-    resize(
-      (_, mode) => ({
-        mode: "cubic",
-        cubicCoeffA: mode === "half_pixel" ? -0.5 : -0.75,
-        excludeOutside: mode === "half_pixel",
-      }),
-      true,
-    ),
-  ],
+  ["ResizeBicubic", bicubic],
   ["ResizeBilinear", resize(() => ({ mode: "linear" }), true)],
   [
     "ResizeNearestNeighbor",
