@@ -99,7 +99,8 @@ async function take(
   const etag = answer.header("etag");
   // What was decoded on its way cannot be gone on with: ranges count encoded bytes.
   const about: PartOf = { source, etag: encoding === undefined ? etag : undefined, total };
-  await writeWhole(`${part}.json`, JSON.stringify(about));
+  // A part that is gone on with is a part of the same.
+  if (start === 0) await writeWhole(`${part}.json`, JSON.stringify(about));
   const size = encoding === undefined ? total : undefined;
   const received = await store(body, part, start, {
     limit,

@@ -14,7 +14,8 @@ export interface Asked {
 
 /** What one answer does wrong. */
 export type Fault =
-  | { readonly kind: "cut"; readonly after: number }
+  /** Where `until` is given, it is waited, at most 2 s, until that many bytes have been taken. */
+  | { readonly kind: "cut"; readonly after: number; readonly until?: (end: number) => boolean }
   | { readonly kind: "stall"; readonly after: number }
   | { readonly kind: "status"; readonly status: number; readonly headers?: Readonly<Record<string, string>> }
   | { readonly kind: "redirect"; readonly to: string }
@@ -90,6 +91,11 @@ export class HubServer {
     await new Promise((resolve) => this.#server.close(resolve));
   }
 
+  /** Breaks all connections off. */
+  cutAll(): void {
+    this.#server.closeAllConnections();
+  }
+
   /** The next `times` answers at paths that begin with `path` do this. */
   misbehave(path: string, fault: Fault, times = 1): void {
     this.#faults.push({ path, fault, times });
@@ -136,7 +142,7 @@ export class HubServer {
           continue;
         }
         const store = `/store/${sha256Of(content)}`;
-        this.serve(store, content);
+        this.serve(store, content, { etag: `"${sha256Of(content)}"`, "x-repo-commit": commit });
         this.redirect(path, store, {
           "x-linked-etag": `"${sha256Of(content)}"`,
           "x-linked-size": `${content.length}`,
@@ -245,7 +251,8 @@ async function send(
       if (end > start) response.write(content.subarray(start, end));
       else response.flushHeaders();
       if (fault.kind === "stall") return;
-      await delay(20);
+      if (fault.kind === "shorter" || fault.until === undefined) await delay(20);
+      else for (let turn = 0; turn < 1000 && !fault.until(end); turn++) await delay(2);
       return void response.destroy();
     }
     case "endless": {
