@@ -6,6 +6,7 @@ export {
   type FamilyOptions,
   familyNames,
   type InputShape,
+  type OwnOption,
   type PublishedWeights,
 } from "./family.ts";
 export type { ApplicationLayout } from "./functional.ts";

@@ -8,6 +8,7 @@ import {
   type FamilyOptions,
   familyNamed,
   findFamily,
+  preprocessInput,
   queryOf,
   randomWeights,
 } from "../applications/index.ts";
@@ -63,6 +64,11 @@ export async function loadApplication(name: string, options: ApplicationOptions 
   const built = locate(path, () => applicationWithWeights(family, { ...options, weights }, file, layout));
   const provenance = { source: basename(path), digest, license: found && family.license };
   return { ...built, family, provenance, range, remarks: found?.remarks ?? [] };
+}
+
+/** Pixels 0–255 as the application of that name takes them. Throws GraftError `usage` for names of none. */
+export function preprocessFor(pixels: ArrayLike<number>, name: string): Float32Array {
+  return preprocessInput(pixels, familyNamed(name).preprocessing);
 }
 
 /** What a family's pictures take, with layers that scale them or without. */

@@ -1,5 +1,6 @@
 /** @file The model room: what a model is, over the graph. */
 
+export { type DecodedPrediction, type FamilyName, familyNames, type OwnOption } from "../applications/index.ts";
 export type { LayeredGraph, LayerScope, LayerWeight } from "../graph/index.ts";
 export { type Artifact, readArtifact, writeArtifact } from "./artifact.ts";
 export type { Json } from "./artifactField.ts";
