@@ -12,6 +12,9 @@ const trainingArgument = "training";
 /** The signatures that are looked for, the first first; else the only one. */
 const usualSignatures = ["serving_default", "serve", "default"];
 
+/** What the root of Keras 3's exports holds, and no other. */
+const kerasExportMark = "_misc_assets";
+
 /** A trace that may be run, and what speaks against it. */
 interface Candidate {
   readonly trace: ConcreteFunction;
@@ -43,8 +46,9 @@ export function chooseCallable(
     wanted ?? usualSignatures.find((usual) => signatures.has(usual)) ?? (keys.length === 1 ? keys[0] : undefined);
   const signature = key === undefined ? [] : objects.traces(objects.object(signatures.get(key)));
   const known = new Set(signature.flatMap((trace) => leavesOf(trace.input)).map(({ leaf }) => leaf.name));
-  // Keras's own exports keep the order of inputs in a function of the signature's name, which the signature sorts.
-  const places = wanted === undefined ? ["__call__", key ?? "serve", "serve"] : [wanted];
+  // Keras 3's exports keep the order of inputs in a function, which the signature sorts.
+  const endpoints = objects.child(kerasExportMark) === undefined ? [] : ["serve"];
+  const places = wanted === undefined ? ["__call__", ...endpoints] : [wanted];
   for (const place of places) {
     const best = bestOf(objects.traces(objects.child(place)), known);
     if (best !== undefined && (wanted !== undefined || best.rank[0] !== trainingOnly)) {
