@@ -8,6 +8,12 @@ import type { Argument, LayerCallPart, LayerPart, Reference } from "./model-part
 /** Finds what a reference leads to. */
 export type Resolve = (reference: Reference) => Flow;
 
+/** What the calls around one say of training, and whether that stands above what it says itself. */
+export interface TrainingPlace {
+  readonly training: boolean | undefined;
+  readonly isTrainingFixed: boolean;
+}
+
 /** A call, resolved. */
 export interface BoundCall {
   readonly inputs: readonly Flow[];
@@ -73,12 +79,12 @@ const parameters: ReadonlyMap<string, readonly string[]> = new Map([
   ["Softmax", ["", "mask"]],
 ]);
 
-/** Resolves a call of a layer or of a model. `training` is what the call around it says. */
+/** Resolves a call of a layer or of a model.  */
 export function boundCall(
   part: LayerPart,
   call: LayerCallPart,
   resolve: Resolve,
-  training: boolean | undefined,
+  { training, isTrainingFixed }: TrainingPlace,
 ): BoundCall {
   const [first, ...others] = call.positional;
   const names = parametersOf(part.className);
@@ -106,7 +112,11 @@ export function boundCall(
   return {
     inputs: masked(own, named.get("mask")),
     byKey: first?.kind === "entries" ? entriesOf(part, first.entries, resolve) : new Map(),
-    call: { training: typeof flag === "boolean" ? flag : training, named, config: new Config(config) },
+    call: {
+      training: typeof flag === "boolean" && !isTrainingFixed ? flag : training,
+      named,
+      config: new Config(config),
+    },
   };
 }
 

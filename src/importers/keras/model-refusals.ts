@@ -2,7 +2,7 @@
 import { type Json, type LayerDefinition, layerTable } from "../../layers/index.ts";
 import { GraftError } from "../../tensor/index.ts";
 import type { ImportOptions } from "../imported.ts";
-import { fieldOf, isModel, isOwn, isRecord, type JsonRecord, type KerasObject, kerasObject } from "./config.ts";
+import { fieldOf, isModel, isOwn, isRecord, type JsonRecord, type KerasObject, kerasObject, nameIn } from "./config.ts";
 import { type ModelPart, placedParts } from "./model-parts.ts";
 import { isKnownOperation, operationName } from "./operations.ts";
 
@@ -15,7 +15,9 @@ interface Refusal {
 }
 
 /** Where layers keep the layers that they wrap. */
-const innerKeys = ["layer", "backward_layer", "forward_layer", "cell", "cells"] as const;
+const layerKeys = ["layer", "backward_layer", "forward_layer"] as const;
+/** Cells are no layers: what is known of them is known to the layers that run them. */
+const cellKeys = ["cell", "cells"] as const;
 const deepest = 32;
 
 export interface RefusalOptions {
@@ -80,21 +82,18 @@ function byClass(className: string, layer: string): readonly Refusal[] {
 /** The layers that a wrapper wraps. */
 function inner(config: JsonRecord, layer: string, options: RefusalOptions, depth: number): readonly Refusal[] {
   if (depth > deepest) throw new GraftError("model-invalid", "layers lie too deep within layers", { path: [layer] });
-  return innerKeys
-    .flatMap((key) => objectsIn(fieldOf(config, key)))
-    .flatMap((object) => {
+  return [...layerKeys, ...cellKeys].flatMap((key) =>
+    objectsIn(fieldOf(config, key)).flatMap((object): readonly Refusal[] => {
       const { className } = object;
       if (options.custom?.has(className) === true) return [];
-      const name = isRecord(object.config) ? fieldOf(object.config, "name") : undefined;
-      const path = `${layer}/${typeof name === "string" ? name : className}`;
+      const path = `${layer}/${nameIn(object) ?? className}`;
       if (!isOwn(object)) return [{ className, layer: path, reason: "is not one of Keras's" }];
       // Models within wrappers are read, and judged, where they are lowered.
-      if (isModel(object)) return [];
-      return [
-        ...byClass(className, path),
-        ...(isRecord(object.config) ? inner(object.config, path, options, depth + 1) : []),
-      ];
-    });
+      if (isModel(object) || !isRecord(object.config)) return [];
+      const own = cellKeys.some((each) => each === key) ? [] : byClass(className, path);
+      return [...own, ...inner(object.config, path, options, depth + 1)];
+    }),
+  );
 }
 
 function objectsIn(value: Json | undefined): readonly KerasObject[] {

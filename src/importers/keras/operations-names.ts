@@ -1,5 +1,6 @@
 /** @file Which objects of a config are operations: TensorFlow's functions as Keras 2 wraps them, Keras 3's own. */
 import { fieldOf, isRecord, type KerasObject } from "./config.ts";
+import { kerasRows } from "./operations-keras.ts";
 
 /** Keras 2's wrappers of TensorFlow's functions. */
 const wrappers: ReadonlySet<string> = new Set([
@@ -17,10 +18,5 @@ export function isOperationObject({ className, module, config }: KerasObject, ve
   if (version !== 3) return false;
   if (module !== undefined) return /^keras([.]src)?[.]ops([.]|$)/.test(module);
   // Older files of Keras 3 (.h5) name no modules: layers say whether they are trained, operations do not.
-  return (
-    isRecord(config) &&
-    fieldOf(config, "trainable") === undefined &&
-    className !== "InputLayer" &&
-    fieldOf(config, "layers") === undefined
-  );
+  return kerasRows.has(className) && isRecord(config) && fieldOf(config, "trainable") === undefined;
 }
