@@ -19,5 +19,6 @@ export type { SkippedFile } from "./layout.ts";
 export { type LabelledPicture, memoryDataset } from "./memory-dataset.ts";
 export type { ClassCounts, LabelledFolder, PhotoFolder, PhotoList } from "./photo-folder.ts";
 export type { AspectPolicy, Picture, PixelRecipe, ResizeMethod } from "./picture.ts";
+export type { PictureSummary } from "./picture-facts.ts";
 export { toPixels } from "./pixels.ts";
 export { splitByContent } from "./split.ts";

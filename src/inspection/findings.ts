@@ -146,7 +146,7 @@ export function rangeFindings(stated: ValueRange | undefined, found: RangeFindin
 }
 
 /** Whether two ranges give the same values, to a thousandth of the span. */
-export function isSameRange(one: ValueRange, other: ValueRange): boolean {
+function isSameRange(one: ValueRange, other: ValueRange): boolean {
   if (one.channels !== other.channels) return false;
   const span = Math.max(...one.scale.map((each) => Math.abs(255 * each)));
   return one.scale.every((scale, channel) => {

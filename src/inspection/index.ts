@@ -1,5 +1,5 @@
 /** @file The inspection room: does a model fit, and how is that known. */
-export { classFindings, isSameRange, pictureFindings, plainMargin, rangeFindings } from "./findings.ts";
+export { checkFit, type FitCheck } from "./check-fit.ts";
 export type {
   DataReport,
   Finding,
@@ -10,4 +10,3 @@ export type {
   RangeReport,
   Severity,
 } from "./report.ts";
-export { compareRanges, type Pixels, type RangeEvidence, type RangeFinding } from "./statistics.ts";

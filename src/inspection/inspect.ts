@@ -16,7 +16,7 @@ import { onnxModelOf, writeModel } from "../onnx/index.ts";
 import type { Runtime } from "../runtime/index.ts";
 import { elementCount, GraftError, unreachable } from "../tensor/index.ts";
 import { classFindings, pictureFindings, plainMargin, rangeFindings } from "./findings.ts";
-import { deadLeaves } from "./leaves.ts";
+import { somePixels } from "./pixels.ts";
 import type { Finding, FineTuningReport, FitReport, LayerReport, PictureInput, RangeReport } from "./report.ts";
 import { compareRanges, type Pixels, type RangeFinding } from "./statistics.ts";
 
@@ -30,9 +30,6 @@ export interface InspectionParts {
   /** The output to walk gradients from. */
   readonly output?: string | undefined;
 }
-
-/** How many pictures batch norm is shown. */
-const picturesShown = 16;
 
 /**
  * The report. What cannot be told is null; what does not fit is among the findings.
@@ -125,17 +122,6 @@ async function probed(base: Base, photos: PhotoFolder | undefined, runtime: Runt
   const pixels = await somePixels(base, photos);
   const ranges = await compareRanges(base, pixels, runtime);
   return { ranges, milliseconds: await cost(base, pixels, runtime) };
-}
-
-async function somePixels({ recipe }: Base, photos: PhotoFolder | undefined): Promise<Pixels> {
-  const { height, width } = recipe;
-  const available = photos?.train.labels.length ?? 0;
-  if (photos === undefined || available === 0) {
-    return { data: deadLeaves(picturesShown, height, width), count: picturesShown };
-  }
-  const count = Math.min(picturesShown, available);
-  const views = Array.from({ length: count }, (_, index) => ({ index: Math.floor((index * available) / count) }));
-  return { data: await photos.train.read(views, recipe), count };
 }
 
 /** Milliseconds a picture, the middle of three after one to warm up. */

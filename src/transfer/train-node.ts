@@ -1,9 +1,10 @@
 /** @file `graft train`: a folder of photos in, a run's folder with the artifact and the report out. */
-import { rm } from "node:fs/promises";
+import { rm, stat } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { imageFolder } from "../data/image-folder-node.ts";
 import { classCounts, type PhotoFolder } from "../data/index.ts";
 import { packageVersion, writeWhole } from "../files/index.ts";
+import { checkFit, type Finding } from "../inspection/index.ts";
 import { type Base, baseMetadata, type ValueRange, valueRanges } from "../model/index.ts";
 import { defaultBase, loadBase } from "../model/load-base-node.ts";
 import type { Runtime } from "../runtime/index.ts";
@@ -104,6 +105,8 @@ export interface TrainResult {
   };
   readonly frozenDigest: { readonly before: string; readonly after: string; readonly tensors: number };
   readonly remarks: readonly string[];
+  /** What did not fit by itself between the base and the photos, and what was done about it. */
+  readonly findings: readonly Finding[];
   readonly seconds: number;
   readonly peakMemoryBytes: number;
   readonly versions: { readonly graftwork: string; readonly runtime: string };
@@ -166,9 +169,16 @@ export async function resolveSettings(
   });
   signal?.throwIfAborted();
   for (const remark of base.remarks) tell(remark);
-  // A run is gone on with from anywhere: files are named from the root, names of bases (letters and digits) as they are.
-  const named = /^\w+(\?.*)?$/.test(handle) ? handle : resolve(handle);
+  // A run is gone on with from anywhere: files are named from the root, names and addresses of bases as they are.
+  const named = (await isPath(handle)) ? resolve(handle) : handle;
   return { settings: { ...asked, photos: resolve(asked.photos), base: named }, base };
+}
+
+async function isPath(handle: string): Promise<boolean> {
+  return await stat(handle).then(
+    () => true,
+    () => false,
+  );
 }
 
 /** Refused before any photo is read: what is held back and what is set apart leave something to train on. */
@@ -217,8 +227,14 @@ async function trainIn({ run, settings, base, hooks, started }: Job): Promise<Tr
     const runtime = await nodeRuntime({ threads: hooks.threads });
     const { minutes } = settings;
     const secondsLeft = minutes === undefined ? undefined : () => minutes * 60 - (performance.now() - started) / 1000;
+    const fit = await timed("checking the fit", () =>
+      checkFit(base, photos, runtime, { isRangeAsked: settings.range !== undefined }),
+    );
+    for (const { severity, what, action } of fit.findings) {
+      if (severity !== "note") tell(`${what} ${action}`);
+    }
     const transferred = await transferTo(
-      base,
+      fit.base,
       photos,
       { ...settings, secondsLeft },
       {
@@ -249,6 +265,7 @@ async function trainIn({ run, settings, base, hooks, started }: Job): Promise<Tr
       dataDigest: digest,
       photos,
       transferred,
+      findings: fit.findings,
       runtime,
       started,
     });
@@ -310,6 +327,7 @@ interface Finished {
   readonly dataDigest: string;
   readonly photos: PhotoFolder;
   readonly transferred: Transferred;
+  readonly findings: readonly Finding[];
   readonly runtime: Runtime;
   readonly started: number;
 }
@@ -321,6 +339,7 @@ function resultOf({
   dataDigest,
   photos,
   transferred,
+  findings,
   runtime,
   started,
 }: Finished): TrainResult {
@@ -359,6 +378,7 @@ function resultOf({
     },
     frozenDigest,
     remarks: [...base.remarks, ...rangeRemarks(transferred), ...photos.remarks],
+    findings,
     seconds: (performance.now() - started) / 1000,
     peakMemoryBytes: process.resourceUsage().maxRSS * 1024,
     versions: { graftwork: packageVersion(), runtime: `${runtime.name} ${runtime.version}` },

@@ -1,6 +1,7 @@
 /** @file `transfer()` in Node: photos and a base in, a classifier with honest figures out. */
 import type { PhotoFolder } from "../data/index.ts";
 import { packageVersion } from "../files/index.ts";
+import { checkFit, type Finding } from "../inspection/index.ts";
 import type { Base } from "../model/index.ts";
 import { defaultBase, loadBase } from "../model/load-base-node.ts";
 import { nodeRuntime } from "../runtime/onnxruntime-node.ts";
@@ -26,6 +27,8 @@ export interface TransferSettings extends TransferOptions {
 export interface TransferResult extends Omit<Transferred, "graph"> {
   /** The classifier: predicts, is evaluated, is saved. */
   readonly model: LoadedModel;
+  /** What did not fit by itself between the base and the photos, and what was done about it. */
+  readonly findings: readonly Finding[];
 }
 
 /**
@@ -47,9 +50,10 @@ export async function transfer(photos: PhotoFolder, settings: TransferSettings =
     decide: async <T>(_: string, make: () => T) => make(),
     signal,
   };
-  const { graph, ...transferred } = await transferTo(loaded, photos, options, platform);
+  const fit = await checkFit(loaded, photos, runtime);
+  const { graph, ...transferred } = await transferTo(fit.base, photos, options, platform);
   const digest = await dataDigest([photos.train, photos.validation, photos.test]);
   const facts = { seed: options.seed ?? 0, digest, runtime, version: packageVersion() };
   const bytes = await packClassifier(graph, aboutArtifact({ ...transferred, graph }, facts), runtime);
-  return { ...transferred, model: await loadedModel(bytes, { threads }) };
+  return { ...transferred, findings: fit.findings, model: await loadedModel(bytes, { threads }) };
 }
