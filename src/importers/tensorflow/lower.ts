@@ -6,6 +6,7 @@ import type { ImportOptions } from "../imported.ts";
 import type { FrozenGraph, TfFunction, TfNode, TfPort, TfShape } from "./graph-def.ts";
 import { type LoweredNode, layersOf } from "./lower-layers.ts";
 import { inOrder, lowerNodes, parseReference, type Shared } from "./lower-nodes.ts";
+import { withPatterns } from "./lower-patterns.ts";
 import { tidied } from "./lower-tidy.ts";
 import { elementType, orientedOf, type Slot } from "./operators/call.ts";
 import { computable, weightSlot } from "./operators/source.ts";
@@ -30,7 +31,8 @@ export function lowerTensorFlow(
   }
 }
 
-function lowered(frozen: FrozenGraph): LayeredGraph & { readonly remarks: readonly string[] } {
+function lowered(given: FrozenGraph): LayeredGraph & { readonly remarks: readonly string[] } {
+  const frozen = { ...given, nodes: withPatterns(given) };
   const inference = new Inference();
   const build = new Builder(inference);
   const bound = new Map<string, Slot>();

@@ -1,9 +1,9 @@
 /** @file Convolutions and their transposes, in two and three dimensions. */
-import type { Value } from "../../../graph/index.ts";
+import type { Oriented, Value } from "../../../graph/index.ts";
 import { GraftError, type Shape } from "../../../tensor/index.ts";
 import { shapeOf } from "./align.ts";
 import type { Call, Lower, OperatorRows } from "./call.ts";
-import { inner, isChannelsFirst, mapOf, padsOf, type Window, windowOf } from "./window.ts";
+import { inner, isChannelsFirst, mapOf, padsOf, windowOf } from "./window.ts";
 
 /** `[…spatial, in, out]` as a kernel of ONNX, `[out, in, …spatial]`; its sizes must be known. */
 export function kernelOf(call: Call, index: number): { readonly value: Value; readonly shape: readonly number[] } {
@@ -45,21 +45,9 @@ function channelsOf(call: Call, x: Value): number {
 }
 
 /** A convolution with its padding; `bias` is added. Also the heart of the fused operators. */
-export function convolved(call: Call, spatial: number, isDepthwise: boolean, bias: Value | undefined): Result {
-  const window = windowOf(call, spatial);
-  return convolvedBy(call, spatial, isDepthwise, window, bias);
-}
-
-type Result = ReturnType<ReturnType<typeof mapOf>["wrap"]>;
-
-function convolvedBy(
-  call: Call,
-  spatial: number,
-  isDepthwise: boolean,
-  window: Window,
-  bias: Value | undefined,
-): Result {
+export function convolved(call: Call, spatial: number, isDepthwise: boolean, bias: Value | undefined): Oriented {
   expectRank(call, spatial + 2);
+  const window = windowOf(call, spatial);
   const { x, wrap } = mapOf(call, 0, window.isFirst);
   const channels = channelsOf(call, x);
   const kernel = isDepthwise ? depthwiseKernelOf(call, 1) : kernelOf(call, 1);
@@ -143,32 +131,6 @@ function targetSizes(call: Call, spatial: number): readonly unknown[] {
   const sizes = call.dimensions(0) ?? [];
   // Newer files may give the spatial sizes alone.
   return sizes.length === spatial ? sizes : inner(sizes as readonly number[], isChannelsFirst(call, spatial));
-}
-
-/** What a convolution between SpaceToBatchND and BatchToSpaceND amounts to: windows that leave gaps. */
-export interface Gaps {
-  readonly block: readonly number[];
-  /** Begins, then ends. */
-  readonly pads: readonly number[];
-  /** Begins, then ends, cut off from the result. */
-  readonly crops: readonly number[];
-}
-
-/** The convolution of a node, with its windows spread by `gaps` over the map as it was before it was cut into blocks. */
-export function dilatedConvolution(call: Call, isDepthwise: boolean, { block, pads, crops }: Gaps): Result {
-  const window = windowOf(call, 2);
-  const left = pads.map((pad, index) => pad - (crops[index] ?? 0));
-  const isFitting = left.every((pad) => pad >= 0) && window.strides.every((stride) => stride === 1);
-  if (!isFitting || window.padding !== "VALID" || window.isFirst) {
-    throw call.refused("a convolution on blocks of this form is not supported");
-  }
-  return convolvedBy(
-    call,
-    2,
-    isDepthwise,
-    { ...window, dilations: block, padding: "EXPLICIT", explicit: left },
-    undefined,
-  );
 }
 
 export const convolutionRows: OperatorRows = [

@@ -43,25 +43,27 @@ function batchStatistics(
   return [y, ...flat, ...flat];
 }
 
-/** The inputs x, gamma, beta, mean and variance of a batch norm that the file spells out as arithmetic; see `lower-batch-norm`. */
+/**
+ * A batch norm that the file spells out as arithmetic, as `lower-patterns.ts` writes it: x, mean and variance, then what
+ * scales and what is added, where there is such.
+ */
 const batchNorm: Lower = (call) => {
   const { build } = call;
   const data = call.oriented(0);
-  const rank = call.rank(0);
-  const channels = Number(shapeOf(call, call.slot(3))?.at(-1));
-  const at = (index: number, fallback: number): Value => {
-    const slot = index < call.inputs.length ? call.slot(index) : undefined;
-    if (slot?.kind === "weight" && slot.weight.tensor.data.length === channels) {
-      return slot.weight.in({ shape: [channels] }, build);
-    }
-    if (slot?.kind === "tensor") return build.reshape(slot.data.last(), [channels]);
-    const data = new Float32Array(channels).fill(fallback);
-    return build.constant(float32([channels], data), `${call.name}/fixed`);
+  const channels = Number(shapeOf(call, call.slot(1))?.at(-1));
+  const vector = (index: number): Value => {
+    const slot = call.slot(index);
+    if (slot.kind === "weight") return slot.weight.in({ shape: [channels] }, build);
+    return build.reshape(call.value(index), [channels]);
   };
+  const fixed = (value: number): Value =>
+    build.constant(float32([channels], new Float32Array(channels).fill(value)), `${call.name}/fixed`);
+  const hasScale = call.bool("scale", false);
+  const scale = hasScale ? vector(3) : fixed(1);
+  const offset = call.bool("offset", false) ? vector(hasScale ? 4 : 3) : fixed(0);
+  const x = call.rank(0) < 3 ? data.last() : data.first();
   const own = { epsilon: call.float("epsilon", 1e-3) };
-  const x = rank < 3 ? data.last() : data.first();
-  const parameters = [at(1, 1), at(2, 0), at(3, 0), at(4, 1)];
-  return Oriented.first(build, call.apply("BatchNormalization", [x, ...parameters], own));
+  return Oriented.first(build, call.apply("BatchNormalization", [x, scale, offset, vector(1), vector(2)], own));
 };
 
 function softmax(operator: "Softmax" | "LogSoftmax"): Lower {
@@ -77,10 +79,6 @@ export const normalizationRows: OperatorRows = [
   ["FusedBatchNormV3", fusedBatchNorm],
   ["LogSoftmax", softmax("LogSoftmax")],
   ["Softmax", softmax("Softmax")],
-  [spelledBatchNorm(), batchNorm],
+  // No operator of TensorFlow is called so.
+  ["_BatchNormalization", batchNorm],
 ];
-
-/** The name under which a batch norm that was found in arithmetic stands in the table; no operator of TensorFlow is called so. */
-export function spelledBatchNorm(): string {
-  return "_BatchNormalization";
-}
