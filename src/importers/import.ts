@@ -2,6 +2,7 @@
 import { recognizeOther } from "../onnx/index.ts";
 import { GraftError } from "../tensor/index.ts";
 import type { ImportedModel, ImportOptions } from "./imported.ts";
+import { isObject, parseJson } from "./json.ts";
 import {
   importConfigAndWeights,
   importKerasArchive,
@@ -41,7 +42,8 @@ async function importAt(location: ModelLocation, options: ImportOptions, depth: 
   if (entry === undefined) return await importFolder(files, options, depth);
   const bytes = await files.read(entry);
   if (isHdf5(bytes)) {
-    if (weightsKind(bytes) === "paths") {
+    const kind = weightsKind(bytes);
+    if (kind === "paths" || kind === "layers") {
       return await importConfigAndWeights(files, { config: configBeside(files, entry), weights: entry }, options);
     }
     return await importKerasH5(bytes, options);
@@ -114,7 +116,8 @@ async function importJson(
   bytes: Uint8Array,
   options: ImportOptions,
 ): Promise<ImportedModel> {
-  const json = parse(bytes, entry);
+  const json = parseJson(bytes, entry);
+  if (!isObject(json)) throw new GraftError("model-invalid", "a JSON document that is no model", { path: [entry] });
   if (Object.hasOwn(json, "modelTopology") || Object.hasOwn(json, "weightsManifest")) {
     const topology = json["modelTopology"];
     const hasNodes = typeof topology === "object" && topology !== null && Object.hasOwn(topology, "node");
@@ -129,23 +132,15 @@ async function importJson(
       expected: "one .weights.h5 or .h5 file in the same folder",
     });
   }
-  throw new GraftError("model-invalid", "a JSON document that is no model", { path: [entry], expected: knownFormats });
-}
-
-function parse(bytes: Uint8Array, entry: string): Readonly<Record<string, unknown>> {
-  try {
-    const json: unknown = JSON.parse(new TextDecoder().decode(bytes));
-    if (typeof json === "object" && json !== null) return json as Readonly<Record<string, unknown>>;
-  } catch (cause) {
-    const actual = cause instanceof Error ? cause.message : String(cause);
-    throw new GraftError("model-invalid", "the JSON document is damaged", { path: [entry], actual, cause });
+  if (Object.hasOwn(json, "weight_map")) {
+    return await importConfigAndWeights(files, { config: configBeside(files, entry), weights: entry }, options);
   }
-  throw new GraftError("model-invalid", "a JSON document that is no model", { path: [entry] });
+  throw new GraftError("model-invalid", "a JSON document that is no model", { path: [entry], expected: knownFormats });
 }
 
 /** The config that belongs to a `.weights.h5`: of the same name, else Keras's usual ones. */
 function configBeside(files: ModelFiles, weights: string): string {
-  const stem = weights.replace(/(\.weights)?\.(h5|hdf5)$/i, "");
+  const stem = weights.replace(/(\.weights)?\.(h5|hdf5|json)$/i, "");
   const folder = weights.includes("/") ? weights.slice(0, weights.lastIndexOf("/") + 1) : "";
   const candidates = [`${stem}.json`, `${folder}model.json`, `${folder}config.json`];
   const found = candidates.find((name) => files.names.includes(name));
@@ -159,10 +154,9 @@ function configBeside(files: ModelFiles, weights: string): string {
 
 function weightsBeside(files: ModelFiles, config: string): string | undefined {
   const stem = config.replace(/\.json$/i, "");
-  const all = files.names.filter((name) => /\.(h5|hdf5|npz)$/i.test(name));
-  return (
-    [`${stem}.weights.h5`, `${stem}.h5`].find((name) => all.includes(name)) ?? (all.length === 1 ? all[0] : undefined)
-  );
+  const all = files.names.filter((name) => /\.(h5|hdf5|npz)$|\.weights\.json$/i.test(name));
+  const named = [`${stem}.weights.h5`, `${stem}.weights.json`, `${stem}.h5`].find((name) => all.includes(name));
+  return named ?? (all.length === 1 ? all[0] : undefined);
 }
 
 function isJson(bytes: Uint8Array): boolean {
