@@ -109,7 +109,7 @@ const variants: readonly Variant[] = [
     size: 300,
     digests: ["1f1fc43bd98a6e4fd8fdfd551e02c7a0", "f6abf7b5849ac99a89b50dd3fd532856"],
     accuracy: 0.82,
-    parameters: 14_486_374,
+    parameters: 14_467_622,
   },
   {
     name: "EfficientNetV2S",
