@@ -35,7 +35,7 @@ export async function fetchFromAddress(
     {
       identity: handle.url,
       address: handle.url,
-      file: isFileName(name) && !name.includes("/") && name !== "source.json" ? name : "model",
+      file: isFileName(name) && !name.includes("/") && name !== "source.json" ? name.slice(-150) : "model",
       note: { handle: publicName(handle), revision: undefined, license: undefined },
     },
     options,

@@ -1,6 +1,7 @@
 /** @file What is on this machine: the models in the caches of the hubs' own programs and in this one's. */
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { hasModel } from "./choose.ts";
 import { huggingFaceCache, kaggleCache, kerasCache, tfHubCache } from "./environment-node.ts";
 import { DEFAULT_REVISION, parseHandle, printHandle } from "./handle.ts";
 import { cachedCommit, isCommit, namesIn, repositoryFolder, snapshotFolder } from "./huggingface-cache-node.ts";
@@ -84,11 +85,13 @@ async function inHuggingFace(): Promise<CachedModel[]> {
     const folder = repositoryFolder(repository);
     const main = await cachedCommit(repository, DEFAULT_REVISION);
     const commits = (await namesOf(join(folder, "snapshots"))).filter(isCommit);
-    const bytes = await folderBytes(join(folder, "blobs"));
     // Commits share their blobs: what the repository takes is counted once.
-    for (const [at, commit] of commits.entries()) {
+    let bytes = await folderBytes(join(folder, "blobs"));
+    for (const commit of commits) {
+      if (!hasModel(await namesIn(snapshotFolder(repository, commit)))) continue;
       const handle = commit === main ? `hf:${repository}` : `hf:${repository}@${commit}`;
-      found.push({ handle, cache: "hf", path: snapshotFolder(repository, commit), bytes: at === 0 ? bytes : 0 });
+      found.push({ handle, cache: "hf", path: snapshotFolder(repository, commit), bytes });
+      bytes = 0;
     }
   }
   return found;

@@ -104,6 +104,11 @@ export function chooseModel(names: readonly string[], asked: string | undefined)
   throw new GraftError("usage", `there is no file "${asked}"`, { actual: listed(names) });
 }
 
+/** Whether there is anything among the names that can be read. */
+export function hasModel(names: readonly string[]): boolean {
+  return formats.some(({ models }) => models(names).length > 0);
+}
+
 function chosenFile(asked: string, names: readonly string[]): Choice {
   if (UNREADABLE.test(asked)) throw unreadable([asked]);
   if (asked.endsWith("saved_model.pb")) {
@@ -134,9 +139,8 @@ function chosen(names: readonly string[], folder: string): Choice {
       hint: "name one of them after the repository to run it as it is: hf:org/name/file",
     });
   }
-  throw unreadable(
-    names.filter((name) => !/^\.|(^|\/)(README|LICENSE)|\.(md|txt|png|jpe?g|py|gitattributes)$/i.test(name)),
-  );
+  const weights = names.filter((name) => UNREADABLE.test(name) || NO_MODEL.test(name));
+  throw unreadable(weights.length > 0 ? weights : names);
 }
 
 function unreadable(names: readonly string[]): GraftError {

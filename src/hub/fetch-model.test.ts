@@ -371,7 +371,15 @@ describe("an address", () => {
       "/m/model.json?v=1",
       "/m/weights.bin?v=1",
       "/m/more/w2.bin?v=1",
+      "/m/metadata.json?v=1",
     ]);
+    server.serve("/m/metadata.json", config);
+    const again = await fetchIt(`${server.address}/m/model.json?v=1`, { refresh: true });
+    expect(readFileSync(join(again.path, "../metadata.json")).equals(config)).toBe(true);
+    const limit = model.length + archive.length;
+    await expect(fetchIt(`${server.address}/m/model.json?v=2`, { limit: limit - 1 })).rejects.toMatchObject({
+      code: "model-refused",
+    });
   });
 
   it("is not whole before all its weights are there", async () => {

@@ -49,6 +49,13 @@ const handles: readonly (readonly [string, Handle["kind"], string?])[] = [
   ["https://huggingface.co/org/name/tree/refs/pr/7", "hf", "hf:org/name@refs/pr/7"],
   ["https://example.org/models/cat.onnx", "url"],
   ["https://example.org/cat.tgz?version=2#top", "url", "https://example.org/cat.tgz?version=2"],
+  ["https://github.com/a/b/blob/main/c.h5", "url", "https://github.com/a/b/raw/main/c.h5"],
+  [
+    "https://teachablemachine.withgoogle.com/models/x_Y-1/",
+    "url",
+    "https://teachablemachine.withgoogle.com/models/x_Y-1/model.json",
+  ],
+  ["https://teachablemachine.withgoogle.com/models/x/model.json", "url"],
   ["http://localhost:8000/cat.h5", "url"],
   ["http://127.0.0.1:8000/cat.h5", "url"],
   ["gs://bucket/folder/model.tar.gz", "url", "https://storage.googleapis.com/bucket/folder/model.tar.gz"],

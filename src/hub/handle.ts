@@ -268,6 +268,11 @@ function parseAddress(text: string): Handle {
   if (url.protocol === "http:" && !isLocalhost(url.hostname)) {
     throw malformed(withoutSecrets(text), "what comes over http can be changed on its way", "an https address");
   }
+  // What people copy from the browser is the page of the file, or of the project.
+  if (url.hostname === "github.com") url.pathname = url.pathname.replace(/^(\/[^/]+\/[^/]+)\/blob\//, "$1/raw/");
+  if (url.hostname === "teachablemachine.withgoogle.com") {
+    url.pathname = url.pathname.replace(/\/*(model\.json)?$/, "/model.json");
+  }
   if (url.pathname === "/")
     throw malformed(text, "the address names no file", "the address of a model file or an archive");
   url.hash = "";

@@ -1,7 +1,7 @@
 /** @file Hugging Face's cache, read and written as huggingface_hub does: `models--org--name/{blobs,refs,snapshots}`. */
-import { copyFile, mkdir, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, readdir, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
-import { systemCode, unwritable, writeWhole } from "../files/index.ts";
+import { unwritable, writeWhole } from "../files/index.ts";
 import { huggingFaceCache } from "./environment-node.ts";
 import { isFileName } from "./names.ts";
 
@@ -35,21 +35,20 @@ export async function cachedCommit(repository: string, revision: string): Promis
 /** Remembers which commit a branch or tag is. A cache that cannot be written is left as it is. */
 export async function noteCommit(repository: string, revision: string, commit: string): Promise<void> {
   if (revision === commit || (await cachedCommit(repository, revision)) === commit) return;
-  await writeWhole(join(repositoryFolder(repository), "refs", revision), commit);
+  await writeWhole(join(repositoryFolder(repository), "refs", revision), commit).catch(() => undefined);
 }
 
 /** Gives a blob its name in a commit: a relative link, or a copy where there are no links. */
 export async function nameBlob(repository: string, commit: string, name: string, blob: string): Promise<string> {
   const path = join(snapshotFolder(repository, commit), name);
+  const temporary = `${path}.${process.pid}.tmp`;
   try {
     await mkdir(dirname(path), { recursive: true });
-    await rm(path, { force: true });
-    await symlink(relative(dirname(path), blob), path);
+    await rm(temporary, { force: true });
+    await symlink(relative(dirname(path), blob), temporary).catch(() => copyFile(blob, temporary));
+    await rename(temporary, path);
   } catch (cause) {
-    if (systemCode(cause) === "EEXIST") return path;
-    await copyFile(blob, path).catch((reason: unknown) => {
-      throw unwritable(path, reason);
-    });
+    throw unwritable(path, cause);
   }
   return path;
 }

@@ -1,6 +1,6 @@
 /** @file Fetching into this program's own cache: what is there serves, else it is downloaded and noted. */
-import { open, readFile, rm } from "node:fs/promises";
-import { join } from "node:path";
+import { open, readFile, rm, stat } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { GraftError } from "../tensor/index.ts";
 import { type DownloadOptions, download } from "./download-node.ts";
 import { isOffline } from "./environment-node.ts";
@@ -45,13 +45,29 @@ export async function fetchSource(source: Source, options: DownloadOptions): Pro
   // Until the note is there again, a half-renewed entry counts for nothing.
   await rm(join(folder, "source.json"), { force: true });
   await download(address, join(folder, file), options);
-  for (const { name, path } of (await filesOf(folder, file)).slice(1)) {
-    const { digest: _, size: __, ...others } = options;
-    await download(besides(address, name), path, others);
-  }
+  await fetchBesides(address, await filesOf(folder, file), options);
   const whole = { ...note, file };
   await writeNote(folder, whole);
   return await described(folder, whole, await filesOf(folder, file));
+}
+
+/** The weights that a `model.json` names, all together within the limit, and a Teachable Machine's labels, if there are any. */
+async function fetchBesides(
+  address: string,
+  [main, ...shards]: readonly FetchedFile[],
+  { limit = 8 * 2 ** 30, digest: _, size: __, ...others }: DownloadOptions,
+): Promise<void> {
+  if (main === undefined || !main.name.endsWith("model.json")) return;
+  let left = limit;
+  for (const { name, path } of shards) {
+    await download(besides(address, name), path, { ...others, limit: left });
+    left -= (await stat(path)).size;
+  }
+  const labels = "metadata.json";
+  const options = { ...others, limit: 2 ** 20, attempts: 1 };
+  await download(besides(address, labels), join(dirname(main.path), labels), options).catch((cause: unknown) => {
+    if (!(cause instanceof GraftError)) throw cause;
+  });
 }
 
 /** The address of a file beside another; what is asked with that one is asked with it too, as TensorFlow.js does. */

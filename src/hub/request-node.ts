@@ -6,15 +6,12 @@ import { isLocalhost, withoutSecrets } from "./handle.ts";
 import { dispatcherFor, ForbiddenAddress } from "./network-node.ts";
 
 export interface Question {
-  readonly method?: "GET" | "HEAD";
   readonly headers?: Readonly<Record<string, string>>;
   /** The Authorization header. It is sent to the origin of the typed address only. */
   readonly authorization?: string | undefined;
   readonly signal?: AbortSignal | undefined;
   /** What to do where the answer is 401 or 403. */
   readonly deniedHint?: string | undefined;
-  /** Whether the first redirect is the answer. Default: false. */
-  readonly stopsAtRedirect?: boolean;
 }
 
 /** An answer, after all redirects. Its body must be read or destroyed. */
@@ -56,7 +53,7 @@ export async function ask(address: string, question: Question): Promise<Answer> 
     const answer = await send(url, typed, question);
     headers.push(answer.headers);
     const location = answer.headers["location"];
-    if (!REDIRECTS.includes(answer.statusCode) || typeof location !== "string" || question.stopsAtRedirect === true) {
+    if (!REDIRECTS.includes(answer.statusCode) || typeof location !== "string") {
       return {
         status: answer.statusCode,
         body: answer.body,
@@ -69,11 +66,10 @@ export async function ask(address: string, question: Question): Promise<Answer> 
   }
 }
 
-async function send(url: URL, typed: URL, { method = "GET", headers = {}, authorization, signal }: Question) {
+async function send(url: URL, typed: URL, { headers = {}, authorization, signal }: Question) {
   const isOwn = url.origin === typed.origin;
   try {
     return await request(url, {
-      method,
       dispatcher: await dispatcherFor(url, typed),
       headers: {
         "user-agent": "graftwork",
