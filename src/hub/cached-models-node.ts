@@ -3,10 +3,11 @@ import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { hasModel } from "./choose.ts";
 import { huggingFaceCache, kaggleCache, kerasCache, tfHubCache } from "./environment-node.ts";
-import { DEFAULT_REVISION, parseHandle, printHandle } from "./handle.ts";
+import { DEFAULT_REVISION, printHandle } from "./handle.ts";
 import { cachedCommit, isCommit, namesIn, repositoryFolder, snapshotFolder } from "./huggingface-cache-node.ts";
 import { isHuggingFaceName, kaggleFrameworkNamed } from "./names.ts";
 import { ownFolders, readNote } from "./own-cache-node.ts";
+import { parseHandle } from "./parse-handle.ts";
 
 /** A model in a cache. */
 export interface CachedModel {

@@ -18,7 +18,7 @@ import { cachedModels } from "./cached-models-node.ts";
 import { type FetchOptions, fetchModel } from "./fetch-model-node.ts";
 import type { FetchedModel } from "./fetched.ts";
 import { lockEntry, pin, readLock } from "./graft-lock-node.ts";
-import { parseHandle } from "./handle.ts";
+import { parseHandle } from "./parse-handle.ts";
 import { searchModels } from "./search-node.ts";
 
 const COMMIT = "0123456789abcdef0123456789abcdef01234567";

@@ -11,13 +11,13 @@ export {
   type KaggleHandle,
   type KerasHandle,
   type PathHandle,
-  parseHandle,
   printHandle,
   publicName,
   type RemoteHandle,
   type TfHubHandle,
   type UrlHandle,
 } from "./handle.ts";
+export { parseHandle } from "./parse-handle.ts";
 export {
   type FoundModel,
   type SearchOptions,

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type Handle, parseHandle, printHandle, publicName } from "./handle.ts";
+import { type Handle, printHandle, publicName } from "./handle.ts";
+import { parseHandle } from "./parse-handle.ts";
 
 /** `[typed, kind, printed]`; where nothing is printed, it prints as typed. */
 const handles: readonly (readonly [string, Handle["kind"], string?])[] = [
