@@ -1,6 +1,6 @@
 /** @file Activations by name, as Keras's `activation` argument and its `Activation` layer have them. */
 import type { Builder, Value } from "../graph/index.ts";
-import { GraftError } from "../tensor/index.ts";
+import { GraftError, int64Vector } from "../tensor/index.ts";
 import { Config, isJsonObject, type Json, type JsonObject } from "./config.ts";
 import type { Flow, LayerCall } from "./layer.ts";
 import { scalar } from "./orient.ts";
@@ -69,6 +69,20 @@ const glu: Activate = (x, { build, name, axis }) => {
   return build.apply("Mul", [kept, build.apply("Sigmoid", [gate])], {}, name);
 };
 
+/** max(x − τ, 0), with τ such that what is left sums to 1: a softmax with zeros. */
+const sparsemax: Activate = (x, { build, name, axis }) => {
+  const count = build.sizeOf(x, axis);
+  const [sorted = x] = build.applyAll("TopK", [x, count], 2, { axis });
+  const along = build.constant(int64Vector([axis]));
+  const sums = build.apply("CumSum", [sorted, along]);
+  const places = build.apply("CumSum", [build.onesLike(sorted), along]);
+  const isKept = build.greater(build.shift(build.mul(places, sorted), 1), sums);
+  const kept = build.reduceSum(build.castLike(isKept, x), [axis]);
+  const last = build.shift(build.cast(kept, "int64"), -1);
+  const threshold = build.div(build.shift(build.apply("GatherElements", [sums, last], { axis }), -1), kept);
+  return build.apply("Relu", [build.sub(x, threshold)], {}, name);
+};
+
 const activations: ReadonlyMap<string, Activate> = new Map<string, Activate>([
   ["linear", (x) => x],
   ["relu", plain("Relu")],
@@ -97,14 +111,11 @@ const activations: ReadonlyMap<string, Activate> = new Map<string, Activate>([
   ["hard_shrink", (x, { build, name }) => build.apply("Shrink", [x], { lambd: 0.5, bias: 0 }, name)],
   ["soft_shrink", (x, { build, name }) => build.apply("Shrink", [x], { lambd: 0.5, bias: 0.5 }, name)],
   ["sparse_plus", sparsePlus],
-  ["sparse_sigmoid", (x, place) => hardSigmoidOf(x, place)],
+  ["sparse_sigmoid", (x, { build, name }) => build.apply("HardSigmoid", [x], { alpha: 0.5, beta: 0.5 }, name)],
   ["squareplus", squareplus],
   ["glu", glu],
+  ["sparsemax", sparsemax],
 ]);
-
-function hardSigmoidOf(x: Value, { build, name }: ActivationPlace): Value {
-  return build.apply("HardSigmoid", [x], { alpha: 0.5, beta: 0.5 }, name);
-}
 
 /** An activation in a config: a name, or a layer that serves as one. */
 interface NamedActivation {

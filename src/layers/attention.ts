@@ -32,7 +32,7 @@ const letters = "abcdefghijklmnopqrstuvwxyz";
 
 interface Projection {
   readonly name: string;
-  /** Without `_dense`: the attribute of the layer that projects. */
+  /** The attribute of the layer that projects. */
   readonly holder: string;
   /** How many of the input's last axes are summed over. */
   readonly bound: number;
@@ -50,7 +50,7 @@ function projected(x: Value, { name, holder, bound, output }: Projection, call: 
     if (typeof size === "number") return size;
     throw new GraftError("model-invalid", "the number of features must be known", { path: [name] });
   });
-  const options = { holder: [`${holder}_dense`] };
+  const options = { holder: [holder] };
   const kernel = call.weight(`${name}/kernel`, [...sizes, ...output], options);
   const equation = `${input},${summed}${made}->${input.slice(0, rank - bound)}${made}`;
   const product = build.apply("Einsum", [x, kernel], { equation }, `${call.name}/${name}`);
@@ -130,7 +130,7 @@ const multiHead: LowerLayer = (inputs, call) => {
   const keySize = config.count("key_dim");
   const valueSize = config.count("value_dim", keySize);
   const head = (own: string, from: Flow, size: number) =>
-    projected(from.data.last(), { name: own, holder: own, bound: 1, output: [heads, size] }, call);
+    projected(from.data.last(), { name: own, holder: `${own}_dense`, bound: 1, output: [heads, size] }, call);
   const query = head("query", attended.query, keySize);
   const key = head("key", attended.key, keySize);
   const gate = config.boolean("use_gate", false)
@@ -164,7 +164,7 @@ const multiHead: LowerLayer = (inputs, call) => {
   const joined = build.apply("Einsum", [dropped(weights, call), value], { equation: combine }, `${name}/attended`);
   const kept = gate === undefined ? joined : build.mul(joined, gate);
   const width = config.has("output_shape") ? config.numbers("output_shape") : [sizeAt(attended.query, -1)];
-  const output = projected(kept, { name: "attention_output", holder: "output", bound: 2, output: width }, call);
+  const output = projected(kept, { name: "attention_output", holder: "output_dense", bound: 2, output: width }, call);
   return results(build.apply("Identity", [output], {}, name), weights, attended.query, call);
 };
 
@@ -179,7 +179,7 @@ const groupedQuery: LowerLayer = (inputs, call) => {
   ];
   if (groups < 1 || heads % groups > 0) return config.refuse("num_key_value_heads", `a divisor of ${heads}`, groups);
   const head = (own: string, from: Flow, count: number) =>
-    projected(from.data.last(), { name: own, holder: own, bound: 1, output: [count, size] }, call);
+    projected(from.data.last(), { name: own, holder: `_${own}_dense`, bound: 1, output: [count, size] }, call);
   const query = head("query", attended.query, heads);
   const key = head("key", attended.key, groups);
   const gate = config.boolean("use_gate", false)
@@ -196,7 +196,7 @@ const groupedQuery: LowerLayer = (inputs, call) => {
   const joined = build.apply("Einsum", [dropped(weights, call), values], { equation: "buqk,bkuh->bquh" });
   const kept = gate === undefined ? joined : build.mul(joined, gate);
   const width = [sizeAt(attended.query, -1)];
-  const output = projected(kept, { name: "attention_output", holder: "output", bound: 2, output: width }, call);
+  const output = projected(kept, { name: "attention_output", holder: "_output_dense", bound: 2, output: width }, call);
   return results(build.apply("Identity", [output], {}, name), weights, attended.query, call);
 };
 

@@ -25,10 +25,35 @@ function merged({ build }: LayerCall, value: Value, isFirst: boolean): Oriented 
   return isFirst ? Oriented.first(build, value) : Oriented.last(build, value);
 }
 
+function masksOf(inputs: readonly Flow[]): readonly Value[] {
+  return inputs.flatMap(({ mask }) => (mask === undefined ? [] : [mask]));
+}
+
 /** Steps count where they do in every input that says so. */
-function commonMask(inputs: readonly Flow[], { build }: LayerCall): Value | undefined {
-  const masks = inputs.flatMap(({ mask }) => (mask === undefined ? [] : [mask]));
-  return masks.length === 0 ? undefined : masks.reduce((all, mask) => (all === mask ? all : build.and(all, mask)));
+function every(masks: readonly Value[], { build }: LayerCall): Value | undefined {
+  const [first, ...others] = masks;
+  return first && others.reduce((all, mask) => (all === mask ? all : build.and(all, mask)), first);
+}
+
+/** Steps count where they do in any of the inputs. */
+function some(masks: readonly Value[], { build }: LayerCall): Value | undefined {
+  const [first, ...others] = masks;
+  return first && others.reduce((all, mask) => (all === mask ? all : build.apply("Or", [all, mask])), first);
+}
+
+/** Keras 2 takes the masks that there are, Keras 3 none unless every input has one. */
+function mergedMask(inputs: readonly Flow[], call: LayerCall): Value | undefined {
+  const masks = masksOf(inputs);
+  if (call.kerasVersion < 3) return every(masks, call);
+  return masks.length === inputs.length ? some(masks, call) : undefined;
+}
+
+/** A mask of steps over a value in the model's order. */
+function overSteps({ build }: LayerCall, mask: Value, rank: number): Value {
+  return build.unsqueeze(
+    mask,
+    Array.from({ length: Math.max(0, rank - 2) }, (_, index) => index + 2),
+  );
 }
 
 type Pairwise = "Add" | "Sub" | "Mul";
@@ -38,6 +63,7 @@ function pairwise(operator: Pairwise): LowerLayer {
   return (inputs, call) => {
     const { build, name } = call;
     inputAt(inputs, operator === "Sub" ? 1 : 0);
+    if (operator === "Mul" && call.kerasVersion >= 3 && masksOf(inputs).length > 0) return maskedProduct(inputs, call);
     const { values, isFirst } = aligned(inputs, call);
     const [first, ...others] = values;
     if (first === undefined) throw new GraftError("model-invalid", "it merges nothing");
@@ -46,16 +72,52 @@ function pairwise(operator: Pairwise): LowerLayer {
         build.apply(operator, [total, other], {}, index === others.length - 1 ? name : `${name}/part`),
       others.length === 0 ? build.apply("Identity", [first], {}, name) : first,
     );
-    return { data: merged(call, value, isFirst), mask: commonMask(inputs, call) };
+    return { data: merged(call, value, isFirst), mask: mergedMask(inputs, call) };
   };
+}
+
+/** Keras 3: steps that do not count are factors of 1; where none counts, the product is 0. */
+function maskedProduct(inputs: readonly Flow[], call: LayerCall): Flow {
+  const { build, name } = call;
+  const rank = Math.max(...inputs.map(rankOf));
+  const factors = inputs.map(({ data, mask }) => {
+    const x = data.last();
+    return mask === undefined ? x : build.where(overSteps(call, mask, rank), x, build.scalar(1, x));
+  });
+  const product = factors.reduce((total, factor) => build.mul(total, factor));
+  const mask = mergedMask(inputs, call);
+  const value =
+    mask === undefined ? product : build.where(overSteps(call, mask, rank), product, build.scalar(0, product));
+  return { data: Oriented.last(build, build.apply("Identity", [value], {}, name)), mask };
+}
+
+/** Keras 3: steps that do not count are left out of the comparison. */
+function maskedExtreme(operator: "Max" | "Min", inputs: readonly Flow[], call: LayerCall): Flow {
+  const { build, name } = call;
+  const rank = Math.max(...inputs.map(rankOf));
+  const [first, ...others] = inputs;
+  if (first === undefined) throw new GraftError("model-invalid", "it merges nothing");
+  let output = first.data.last();
+  let known = first.mask;
+  for (const { data, mask } of others) {
+    const own = data.last();
+    const x = mask === undefined ? own : build.where(overSteps(call, mask, rank), own, output);
+    const before = known === undefined ? output : build.where(overSteps(call, known, rank), output, x);
+    known = mask === undefined || known === undefined ? undefined : build.apply("Or", [mask, known]);
+    output = build.apply(operator, [before, x]);
+  }
+  return { data: Oriented.last(build, build.apply("Identity", [output], {}, name)), mask: mergedMask(inputs, call) };
 }
 
 function together(operator: "Max" | "Min" | "Mean"): LowerLayer {
   return (inputs, call) => {
     inputAt(inputs);
+    if (operator !== "Mean" && call.kerasVersion >= 3 && masksOf(inputs).length > 0) {
+      return maskedExtreme(operator, inputs, call);
+    }
     const { values, isFirst } = aligned(inputs, call);
     const value = call.build.apply(operator, values, {}, call.name);
-    return { data: merged(call, value, isFirst), mask: commonMask(inputs, call) };
+    return { data: merged(call, value, isFirst), mask: mergedMask(inputs, call) };
   };
 }
 
@@ -75,12 +137,12 @@ function nativeAxis(axis: number, rank: number): number {
   return axis === rank - 1 ? 1 : axis + 1;
 }
 
-/** Joined along time, so are the masks; joined along anything else, steps count where they do in every input. */
+/** Joined along time, so are the masks; along anything else Keras 2 asks all inputs, Keras 3 any. */
 function joinedMask(inputs: readonly Flow[], call: LayerCall, axis: number): Value | undefined {
-  const { build } = call;
-  if (axis > 1 || inputs.every(({ mask }) => mask === undefined)) return commonMask(inputs, call);
+  if (masksOf(inputs).length === 0) return undefined;
   const masks = inputs.map(({ mask, data }) => mask ?? allSteps(call, data.last()));
-  return build.apply("Concat", masks, { axis });
+  if (axis <= 1) return call.build.apply("Concat", masks, { axis });
+  return call.kerasVersion >= 3 ? some(masks, call) : every(masks, call);
 }
 
 /** A mask in which every step of `[N, time, …]` counts. */
@@ -88,18 +150,6 @@ function allSteps({ build }: LayerCall, x: Value): Value {
   const shape = build.apply("Shape", [x], { start: 0, end: 2 });
   return build.expand(build.constant({ dtype: "bool", shape: [1, 1], data: Uint8Array.of(1) }), shape);
 }
-
-/** The first input plus the second, scaled: of Inception-ResNet V2. */
-const customScale: LowerLayer = (inputs, call) => {
-  const { build, config, name } = call;
-  inputAt(inputs, 1);
-  const { values, isFirst } = aligned(inputs, call);
-  const [kept, added] = values;
-  if (kept === undefined || added === undefined) throw new Error("internal: two inputs were there");
-  return {
-    data: merged(call, build.apply("Add", [kept, build.scale(added, config.number("scale"))], {}, name), isFirst),
-  };
-};
 
 const letters = "abcdefghijklmnopqrstuvwxyz";
 
@@ -142,5 +192,4 @@ export const mergingLayers: readonly (readonly [string, LayerDefinition])[] = [
   ["Minimum", { lower: together("Min") }],
   ["Concatenate", { lower: concatenate }],
   ["Dot", { lower: dot }],
-  ["CustomScaleLayer", { lower: customScale }],
 ];

@@ -39,8 +39,9 @@ const batchNormalization: LowerLayer = (inputs, call) => {
   const scale = gamma ?? filled(call, [channels], 1);
   const shift = beta ?? filled(call, [channels], 0);
   const epsilon = config.number("epsilon", 1e-3);
-  // A frozen layer keeps its moving statistics, whatever the call says.
-  if (call.call.training === true && config.get("trainable") !== false) {
+  // In Keras 2 a call may insist on the batch's own statistics; in Keras 3 `predict` overrules it. A frozen layer keeps
+  // its moving ones.
+  if (call.call.training === true && call.kerasVersion < 3 && config.get("trainable") !== false) {
     return result(batchStatistics(x, scale, shift, epsilon, call));
   }
   const attributes = { epsilon, momentum: config.number("momentum", 0.99) };
@@ -150,14 +151,6 @@ const rmsNormalization: LowerLayer = (inputs, call) => {
   return result(affine(scaled, gamma, undefined, over, call));
 };
 
-/** γ · x, of ConvNeXt. */
-const layerScale: LowerLayer = (inputs, call) => {
-  const input = floatAt(inputs, call);
-  const gamma = call.weight("gamma", [call.config.count("projection_dim", sizeAt(input, -1))]);
-  const { x, over, result } = spreadAlong(input, [rankOf(input) - 1], call);
-  return result(affine(x, gamma, undefined, over, call));
-};
-
 export const normalizationLayers: readonly (readonly [string, LayerDefinition])[] = [
   ["BatchNormalization", { lower: batchNormalization, passesMask: true }],
   ["BatchNormalizationV1", { lower: batchNormalization, passesMask: true }],
@@ -166,5 +159,4 @@ export const normalizationLayers: readonly (readonly [string, LayerDefinition])[
   ["GroupNormalization", { lower: groupNormalization, passesMask: true }],
   ["UnitNormalization", { lower: unitNormalization, passesMask: true }],
   ["RMSNormalization", { lower: rmsNormalization, passesMask: true }],
-  ["LayerScale", { lower: layerScale }],
 ];

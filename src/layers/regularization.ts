@@ -63,6 +63,5 @@ export const regularizationLayers: readonly (readonly [string, LayerDefinition])
   ["GaussianNoise", { lower: noise, passesMask: true }],
   ["AlphaDropout", { lower: noise, passesMask: true }],
   ["ActivityRegularization", { lower: noise, passesMask: true }],
-  ["StochasticDepth", { lower: noise, passesMask: true }],
   ...randomClasses.map((name): readonly [string, LayerDefinition] => [name, { lower: random }]),
 ];
