@@ -5,6 +5,7 @@ import { isObject, member, parseJson } from "../json.ts";
 import type { ModelFiles } from "../model-files.ts";
 import { tfjsWeights } from "../tfjs-weights.ts";
 import { type Callable, freeze } from "./freeze.ts";
+import { withoutFusedPrelu } from "./fused-prelu.ts";
 import type { FrozenGraph, TfAttribute, TfPort } from "./graph-def.ts";
 import { dataInputs, LazyNode, type SourceGraph, type SourceNode } from "./graph-source.ts";
 import { readGraphDef } from "./read-graph.ts";
@@ -36,7 +37,7 @@ export async function freezeTfjsGraph(
   const signature = member(model, "signature") ?? member(member(model, "userDefinedMetadata"), "signature");
   const converter = member(model, "convertedBy");
   return {
-    frozen: freeze(callableOf(name, graph, signature)),
+    frozen: withoutFusedPrelu(freeze(callableOf(name, graph, signature))),
     savedBy: typeof converter === "string" && converter !== "" ? converter : undefined,
   };
 }
