@@ -53,6 +53,16 @@ export async function fetchModel(handle: Handle, options: FetchOptions = {}): Pr
 }
 
 async function fetchRemote(handle: RemoteHandle, options: DownloadOptions & CacheOptions): Promise<FetchedModel> {
+  try {
+    return await fetchFromHub(handle, options);
+  } catch (cause) {
+    const name = publicName(handle);
+    // An address of a hub's interface alone says little to who typed a handle.
+    throw cause instanceof GraftError && !cause.path.includes(name) ? cause.at(name) : cause;
+  }
+}
+
+async function fetchFromHub(handle: RemoteHandle, options: DownloadOptions & CacheOptions): Promise<FetchedModel> {
   switch (handle.kind) {
     case "hf":
       return await fetchFromHuggingFace(handle, options);

@@ -13,7 +13,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { distinctBytes, HubServer, sha256Of } from "../testing/hub-server-node.ts";
+import { distinctBytes, type Fault, HubServer, sha256Of } from "../testing/hub-server-node.ts";
 import { cachedModels } from "./cached-models-node.ts";
 import { type FetchOptions, fetchModel } from "./fetch-model-node.ts";
 import type { FetchedModel } from "./fetched.ts";
@@ -321,6 +321,40 @@ describe("Kaggle", () => {
     const error = await fetchIt(`kaggle:${path}`, { refresh: true }).catch((cause: unknown) => cause);
     expect(error).toMatchObject({ code: "usage" });
     expect(String(error)).not.toContain("canary");
+  });
+});
+
+describe("a hub that misbehaves", () => {
+  const path = "google/mobilenet-v2/tensorFlow2/100-224";
+
+  it("is asked again, and a file gone on with behind the redirect", async () => {
+    server.serveVariation(path, 3, archive);
+    server.misbehave("/api", { kind: "status", status: 429, headers: { "retry-after": "0" } });
+    server.misbehave("/api", { kind: "stall", after: 0 });
+    server.misbehave("/google", { kind: "cut", after: 100_000, until: () => false });
+    const fetched = await fetchIt(`kaggle:${path}`, { timeout: 400 });
+    expect(fetched.digest).toBe(sha256Of(archive));
+    expect(server.askedAt("/google").map(({ headers }) => headers.range)).toEqual([undefined, "bytes=100000-"]);
+  });
+
+  it.each<[Fault, object]>([
+    [{ kind: "html" }, { actual: "an HTML page", path: [`kaggle:${path}`, expect.stringContaining("/get")] }],
+    [{ kind: "status", status: 404 }, { actual: "HTTP 404 Not Found" }],
+    [{ kind: "status", status: 403 }, { hint: expect.stringContaining("KAGGLE_API_TOKEN") }],
+    [
+      { kind: "status", status: 500 },
+      { reason: "the hub does not answer", actual: "HTTP 500 Internal Server Error" },
+    ],
+    [
+      { kind: "endless" },
+      { reason: expect.stringContaining("else than JSON"), actual: expect.stringContaining("more than") },
+    ],
+    [{ kind: "redirect", to: "https://10.0.0.1/" }, { reason: expect.stringContaining("inside a network") }],
+  ])("is told by its answer: %o", async (fault, error) => {
+    server.serveVariation(path, 3, distinctBytes(2 ** 20));
+    server.serve(`/api/v1/models/${path}/get`, distinctBytes(2 ** 20));
+    server.misbehave("/api", fault, 99);
+    await expect(fetchIt(`kaggle:${path}`, { timeout: 5000 })).rejects.toMatchObject({ code: "not-cached", ...error });
   });
 });
 
