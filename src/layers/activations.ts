@@ -1,6 +1,6 @@
 /** @file Activations by name, as Keras's `activation` argument and its `Activation` layer have them. */
 import type { Builder, Value } from "../graph/index.ts";
-import { GraftError, int64Vector } from "../tensor/index.ts";
+import { GraftError } from "../tensor/index.ts";
 import { Config, isJsonObject, type Json, type JsonObject } from "./config.ts";
 import type { Flow, LayerCall } from "./layer.ts";
 import { scalar } from "./orient.ts";
@@ -69,17 +69,18 @@ const glu: Activate = (x, { build, name, axis }) => {
   return build.apply("Mul", [kept, build.apply("Sigmoid", [gate])], {}, name);
 };
 
-/** max(x − τ, 0), with τ such that what is left sums to 1: a softmax with zeros. */
+/**
+ * max(x − τ, 0), with τ from the largest elements z₁ ≥ z₂ ≥ … for which 1 + k·zₖ > z₁ + … + zₖ. Keras 3 adds up all
+ * their partial sums where the paper (Martins and Astudillo 2016) takes the last; models were trained with Keras's.
+ */
 const sparsemax: Activate = (x, { build, name, axis }) => {
-  const count = build.sizeOf(x, axis);
-  const [sorted = x] = build.applyAll("TopK", [x, count], 2, { axis });
-  const along = build.constant(int64Vector([axis]));
+  const [sorted = x] = build.applyAll("TopK", [x, build.sizeOf(x, axis)], 2, { axis });
+  const along = build.ints([axis]);
   const sums = build.apply("CumSum", [sorted, along]);
   const places = build.apply("CumSum", [build.onesLike(sorted), along]);
-  const isKept = build.greater(build.shift(build.mul(places, sorted), 1), sums);
-  const kept = build.reduceSum(build.castLike(isKept, x), [axis]);
-  const last = build.shift(build.cast(kept, "int64"), -1);
-  const threshold = build.div(build.shift(build.apply("GatherElements", [sums, last], { axis }), -1), kept);
+  const isKept = build.castLike(build.greater(build.shift(build.mul(places, sorted), 1), sums), x);
+  const total = build.reduceSum(build.mul(sums, isKept), [axis]);
+  const threshold = build.div(build.shift(total, -1), build.reduceSum(isKept, [axis]));
   return build.apply("Relu", [build.sub(x, threshold)], {}, name);
 };
 

@@ -77,7 +77,9 @@ export class Network {
     const isFirst = this.#options.layout === "channels_first" && shape.length >= 3;
     const [batch = null, ...sizes] = shape;
     const letters = isFirst && sizes.length === 3 ? ["H", "W"] : sizes.map((_, axis) => `d${axis + 1}`);
-    const open = sizes.map((size, axis): Dimension => size ?? letters[axis] ?? `d${axis + 1}`);
+    // Open sizes of two inputs are not the same.
+    const prefix = this.#scopes.size === 0 ? "" : `${name}_`;
+    const open = sizes.map((size, axis): Dimension => size ?? `${prefix}${letters[axis] ?? `d${axis + 1}`}`);
     const own: Shape = isFirst ? [batch ?? "N", ...open.slice(-1), ...open.slice(0, -1)] : [batch ?? "N", ...open];
     const value = this.#build.input(name, dtype, own);
     const data = isFirst ? Oriented.first(this.#build, value) : Oriented.last(this.#build, value);

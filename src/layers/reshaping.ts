@@ -1,10 +1,10 @@
 /** @file Layers that move elements without changing them: shapes, orders, padding, cropping. */
 import type { Value } from "../graph/index.ts";
-import { elementCount, float32, GraftError, isStatic, type Shape } from "../tensor/index.ts";
+import { elementCount, float32, GraftError, isStatic } from "../tensor/index.ts";
 import type { Config } from "./config.ts";
 import type { LayerDefinition, LowerLayer } from "./layer.ts";
 import { asLast, expectRank, fromMaps, inputAt, mapsOf, rankOf } from "./orient.ts";
-import { openModes, resized } from "./resizing.ts";
+import { resized } from "./resizing.ts";
 
 /** How much lies before and after, an entry an axis: a number, one an axis, or `[before, after]` an axis. */
 function sidesOf(config: Config, key: string, rank: number): readonly (readonly [number, number])[] {
@@ -118,23 +118,15 @@ function upSampling(rank: number): LowerLayer {
     const factors = config.counts("size", rank, 2);
     const interpolation = rank === 2 ? config.text("interpolation", "nearest") : "nearest";
     const x = mapsOf(input, call);
-    const sides: Shape = x.shape?.slice(2) ?? [];
-    if (interpolation !== "nearest" && isStatic(sides)) {
-      const size = sides.map((side, axis) => side * (factors[axis] ?? 1));
+    if (interpolation !== "nearest") {
+      const size = build.mul(build.concat([build.sizeOf(x, 2), build.sizeOf(x, 3)], 0), build.ints(factors));
       return fromMaps(call, resized(x, size, { interpolation, antialias: false }, call, name));
     }
-    const mode = openModes.get(interpolation);
-    if (mode === undefined) throw new GraftError("model-refused", `the interpolation ${interpolation} is not known`);
     const scales = build.constant(float32([rank + 2], Float32Array.of(1, 1, ...factors)), `${name}/scales`);
-    return fromMaps(call, build.apply("Resize", [x, undefined, scales], { mode, ...scaling }, name));
+    const nearest = { coordinateTransformationMode: "asymmetric", nearestMode: "floor" } as const;
+    return fromMaps(call, build.apply("Resize", [x, undefined, scales], nearest, name));
   };
 }
-
-const scaling = {
-  coordinateTransformationMode: "half_pixel",
-  nearestMode: "round_prefer_ceil",
-  cubicCoeffA: -0.5,
-} as const;
 
 const ranks = [1, 2, 3] as const;
 

@@ -105,11 +105,8 @@ const spectralNormalization: LowerLayer = (inputs, call) => {
   // The kernel's last size, of the layers that have one.
   const width = ["units", "filters", "output_dim"].find((key) => own.has(key));
   const last = className.endsWith("Transpose") ? channelsOf(inputAt(inputs)) : own.count(width ?? "units");
-  const vector = () => call.weight("vector_u", [1, last], { isTrainable: false });
-  // Keras 3 lists a layer's own weights before those of the layers in it, Keras 2 those that are trained first.
-  if (call.kerasVersion >= 3) vector();
   const result = call.inner(className, own, inputs, { name, holder: ["layer"] });
-  if (call.kerasVersion < 3) vector();
+  call.weight("vector_u", [1, last], { isTrainable: false });
   call.remark("Spectral normalization is not renewed when such a model is trained further.");
   return result;
 };
