@@ -175,12 +175,11 @@ export async function baseFromWeights(path: string, choice: BaseChoice = {}): Pr
     if (file.isWholeModel) {
       throw new GraftError("model-refused", "the file holds a whole model, not weights of keras.applications alone");
     }
-    const { family, options, includeTop, classes } = recognizeApplication(file);
-    const { inputShape: _, ...variant } = options;
-    const remarks =
-      includeTop && classes !== undefined ? [`The file's classifier of ${classes} classes was left out.`] : [];
+    const { family, options } = recognizeApplication(file);
+    const { includeTop, classes } = options;
+    const remarks = includeTop ? [`The file's classifier of ${classes} classes was left out.`] : [];
     const provenance = { source: basename(path), digest, license: undefined };
-    return baseOf(family, baseOptions(family, variant, choice), file, { provenance, remarks });
+    return baseOf(family, baseOptions(family, options, choice), file, { provenance, remarks });
   });
 }
 

@@ -14,18 +14,20 @@ import { elementCount, GraftError, showShape } from "../tensor/index.ts";
 /** A family, and the options under which its weights are those of a file. */
 export interface RecognizedApplication {
   readonly family: Family;
-  /** What a model with these weights is built with; any size of pictures may be added. */
+  /** What a model with these weights is built with, as far as the weights tell: any size of pictures may be added. */
   readonly options: FamilyOptions;
-  readonly alpha: number;
-  readonly includeTop: boolean;
-  /** With the top: how many classes it tells apart. */
-  readonly classes: number | undefined;
 }
 
 type Layers = readonly StoredLayer[];
 
-/** Widths that nobody publishes are tried in steps of 0.05. */
-const otherAlphas = Array.from({ length: 40 }, (_, index) => (index + 1) / 20);
+function publishedAlphas({ published }: Family): ReadonlySet<number> {
+  return new Set(published.map(({ alpha = 1 }) => alpha));
+}
+
+/** In steps of 0.05. */
+function otherAlphas({ options }: Family): readonly number[] {
+  return options.includes("alpha") ? Array.from({ length: 40 }, (_, index) => (index + 1) / 20) : [];
+}
 
 /**
  * Which model of keras.applications the weights belong to, by the number, order and shapes of all of them.
@@ -34,11 +36,14 @@ const otherAlphas = Array.from({ length: 40 }, (_, index) => (index + 1) / 20);
  */
 export function recognizeApplication({ layers }: KerasWeightFile): RecognizedApplication {
   const weighted = layers.filter(({ weights }) => weights.length > 0);
-  for (const family of families) {
-    for (const options of candidates(family, weighted)) {
-      if (!fits(family, options, weighted)) continue;
-      const { alpha = 1, includeTop = true, classes } = options;
-      return { family, options: { ...options, ...imageNetOnly(weighted) }, alpha, includeTop, classes };
+  // What is published comes first: of the many other widths there are few files.
+  for (const alphasOf of [publishedAlphas, otherAlphas]) {
+    for (const family of families) {
+      for (const options of candidates(family, alphasOf(family), weighted)) {
+        if (!fits(family, options, weighted)) continue;
+        const { inputShape: _, ...variant } = options;
+        return { family, options: { ...variant, ...imageNetOnly(weighted) } };
+      }
     }
   }
   const first = weighted[0]?.weights[0];
@@ -75,21 +80,25 @@ export function applicationWithWeights(
 
 class Mismatch extends Error {}
 
-/** The options under which a family could have such weights, those that are published first. */
-function* candidates(family: Family, layers: Layers): Generator<FamilyOptions> {
-  const last = layers.at(-1)?.weights.at(-1)?.shape ?? [];
-  const alphas = family.options.includes("alpha")
-    ? new Set([...family.published.map(({ alpha = 1 }) => alpha), ...otherAlphas])
-    : [1];
+/** The options under which a family could have such weights. */
+function* candidates(family: Family, alphas: Iterable<number>, layers: Layers): Generator<FamilyOptions> {
+  const classes = classesOf(layers);
   const side = Math.max(64, family.smallestSide);
   for (const alpha of alphas) {
     for (const minimalistic of family.options.includes("minimalistic") ? [false, true] : [false]) {
       const variant = { ...(alpha !== 1 && { alpha }), ...(minimalistic && { minimalistic }) };
-      // The top ends with a bias for each class. Its weights may depend on the size of pictures, which is then the default.
-      if (last.length === 1) yield { ...variant, includeTop: true, classes: last[0] ?? 1 };
-      yield { ...variant, includeTop: false, inputShape: [side, side, 3] };
+      // The weights of a top may depend on the size of pictures, which is then the default.
+      if (classes !== undefined) yield { ...variant, includeTop: true, classes };
+      else yield { ...variant, includeTop: false, inputShape: [side, side, 3] };
     }
   }
+}
+
+/** How many classes the weights tell apart: a top ends with a dense layer or a convolution of 1×1, which no map does. */
+function classesOf(layers: Layers): number | undefined {
+  const [kernel = [], bias = [], ...others] = layers.at(-1)?.weights.map(({ shape }) => shape) ?? [];
+  const isPointwise = kernel.length >= 2 && kernel.slice(0, -2).every((side) => side === 1);
+  return isPointwise && bias.length === 1 && others.length === 0 ? bias[0] : undefined;
 }
 
 function fits(family: Family, options: FamilyOptions, layers: Layers): boolean {

@@ -1,6 +1,6 @@
 /** @file From a handle — a name or a file — to a base, recognised by content. */
 import { basename } from "node:path";
-import { families } from "../applications/index.ts";
+import { familyNamed } from "../applications/index.ts";
 import { packageFile } from "../files/index.ts";
 import type { LayeredGraph } from "../graph/index.ts";
 import { type DownloadOptions, digestOf } from "../hub/index.ts";
@@ -44,13 +44,12 @@ export async function loadBase(handle: string, options: LoadBaseOptions = {}): P
   return options.range === undefined ? base : { ...base, range: options.range };
 }
 
-/** The handle of the best base that needs no download: an application whose weights are on this machine, MobileNetV2 first, else `pocket`. */
+/** The handle of the best base that needs no download: MobileNetV2 where its weights are on this machine, else `pocket`. */
 export async function defaultBase({ imageSize }: { readonly imageSize?: number } = {}): Promise<string> {
-  for (const family of families) {
-    const side = Math.max(imageSize ?? family.defaultSize, family.smallestSide);
-    if (await cachedWeights(family, { inputShape: [side, side, 3], includeTop: false })) return family.name;
-  }
-  return pocketName;
+  const family = familyNamed("MobileNetV2");
+  const side = Math.max(imageSize ?? family.defaultSize, family.smallestSide);
+  const cached = await cachedWeights(family, { inputShape: [side, side, 3], includeTop: false });
+  return cached === undefined ? pocketName : family.name;
 }
 
 const pocketName = "pocket";
