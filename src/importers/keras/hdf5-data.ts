@@ -329,6 +329,11 @@ export function isNumeric(type: Hdf5Type): boolean {
 
 function notNumbers(type: Hdf5Type): GraftError {
   return new GraftError("model-invalid", "the elements are no numbers that are read", {
-    actual: type.kind === "other" ? type.name : `${type.kind} of ${type.size} bytes`,
+    actual: type.kind === "other" ? type.name : `${type.kind}, ${type.size} to an element`,
+    ...(type.kind === "bytes" && type.size === 2
+      ? {
+          hint: "if they are bfloat16: Keras 3 marks them as such in .keras files, and cannot read them back from other ones",
+        }
+      : {}),
   });
 }

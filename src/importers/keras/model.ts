@@ -88,7 +88,7 @@ async function lookupVocabularies(
 
 function savedBy(version: string | undefined): string | undefined {
   if (version === undefined) return undefined;
-  return version.startsWith("tfjs") ? `TensorFlow.js ${version}` : `Keras ${version}`;
+  return version.startsWith("tfjs-layers ") ? version.replace("tfjs-layers", "TensorFlow.js") : `Keras ${version}`;
 }
 
 function unusedRemarks(names: readonly string[]): readonly string[] {

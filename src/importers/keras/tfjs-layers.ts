@@ -31,7 +31,7 @@ export async function importTfjsLayers(
   return await kerasModel(
     {
       config,
-      kerasVersion: isOwn(topology) ? "2.0.0" : typeof version === "string" ? version : undefined,
+      kerasVersion: typeof version === "string" ? version : undefined,
       weights,
       assets: undefined,
       format: labels === undefined ? "TensorFlow.js layers model" : "Teachable Machine model",
