@@ -1,7 +1,7 @@
 /** @file From what is called to one flat graph: calls inlined, variables given their values, nothing kept that is not needed. */
 import { GraftError, tensorOf } from "../../tensor/index.ts";
 import type { FrozenGraph, TfAttribute, TfFunction, TfNode, TfPort, TfType, TfVariable } from "./graph-def.ts";
-import { dataInputs, parseReference, type SourceNode } from "./graph-source.ts";
+import { dataInputs, listed, parseReference, type SourceNode } from "./graph-source.ts";
 import { withLoops } from "./loops.ts";
 import { type Binding, conditionals, functionAttribute, type Origin, type Scope, type Variable } from "./scope.ts";
 import { choiceOf } from "./switches.ts";
@@ -48,20 +48,6 @@ const assignments: ReadonlySet<string> = new Set(["AssignVariableOp", "AssignAdd
 
 const exits: ReadonlySet<string> = new Set(["Exit", "RefExit"]);
 
-/** TensorFlow 1's control flow, where neither constants decide it nor it makes up a condition or a loop. */
-const looseControlFlow: ReadonlySet<string> = new Set([
-  "Switch",
-  "RefSwitch",
-  "Merge",
-  "RefMerge",
-  "Enter",
-  "RefEnter",
-  "Exit",
-  "RefExit",
-  "NextIteration",
-  "LoopCond",
-]);
-
 /**
  * Everything that the outputs need, and nothing else.
  *
@@ -69,9 +55,7 @@ const looseControlFlow: ReadonlySet<string> = new Set([
  *   `model-refused` for control flow of TensorFlow 1 that data decide (all of it named) and for more than 250,000 nodes
  */
 export function freeze(callable: Callable): FrozenGraph {
-  const frozen = withLoops(new Freezer(callable).run());
-  refuseLoose(frozen.nodes);
-  return frozen;
+  return withLoops(new Freezer(callable).run());
 }
 
 /** One list of nodes: the graph's, or that of a function which is kept. */
@@ -315,20 +299,6 @@ function exitInputs(scope: Scope, exit: SourceNode): readonly string[] {
   const gate = scope.nodes.get(parseReference(input, scope.function !== undefined).name);
   if (gate?.op === "Switch" || gate?.op === "RefSwitch") return dataInputs(gate);
   throw new GraftError("model-invalid", "a loop lacks a part", { path: [scope.prefix + exit.name] });
-}
-
-function refuseLoose(nodes: readonly TfNode[]): void {
-  const loose = nodes.filter(({ op }) => looseControlFlow.has(op)).map(({ name, op }) => `${name} (${op})`);
-  if (loose.length === 0) return;
-  throw new GraftError("model-refused", "conditions of TensorFlow 1 that data decide are not supported in this form", {
-    actual: listed(loose),
-    hint: "save the model with TensorFlow 2, or with tf.compat.v1.enable_control_flow_v2()",
-  });
-}
-
-function listed(names: readonly string[]): string {
-  const shown = [...names].sort().slice(0, 20).join(", ");
-  return names.length > 20 ? `${shown} and ${names.length - 20} more` : shown;
 }
 
 function newRegion(): Region {

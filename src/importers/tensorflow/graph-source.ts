@@ -96,3 +96,9 @@ function outputIndex(reference: string, text: string): number {
   if (text !== "" && Number.isInteger(index) && index >= 0 && index < 100_000) return index;
   throw new GraftError("model-invalid", "a reference has an impossible output", { path: [reference] });
 }
+
+/** Names for an error, the first twenty of them. */
+export function listed(names: readonly string[]): string {
+  const shown = [...names].sort().slice(0, 20).join(", ");
+  return names.length > 20 ? `${shown} and ${names.length - 20} more` : shown;
+}

@@ -1,6 +1,7 @@
 /** @file Loops as TensorFlow 1 has them (Enter, Merge, Switch, NextIteration, Exit) become While nodes with functions. */
 import { GraftError } from "../../tensor/index.ts";
 import type { FrozenGraph, TfAttribute, TfFunction, TfNode, TfPort, TfType } from "./graph-def.ts";
+import { listed } from "./graph-source.ts";
 
 const enters: ReadonlySet<string> = new Set(["Enter", "RefEnter"]);
 const merges: ReadonlySet<string> = new Set(["Merge", "RefMerge"]);
@@ -8,11 +9,25 @@ const exits: ReadonlySet<string> = new Set(["Exit", "RefExit"]);
 
 const mostLoops = 2000;
 
+/** TensorFlow 1's control flow, where neither constants decide it nor it makes up a condition or a loop. */
+const looseControlFlow: ReadonlySet<string> = new Set([
+  "Switch",
+  "RefSwitch",
+  "Merge",
+  "RefMerge",
+  "Enter",
+  "RefEnter",
+  "Exit",
+  "RefExit",
+  "NextIteration",
+  "LoopCond",
+]);
+
 /**
  * The same graph with a StatelessWhile for every loop. Exits have two inputs here: the Merge of the variable that leaves,
  * and the LoopCond. Loops within loops come first, so that they are nodes of the outer's body.
  *
- * @throws GraftError `model-invalid` where a loop lacks a part
+ * @throws GraftError `model-invalid` where a loop lacks a part, `model-refused` for what of this control flow is left
  */
 export function withLoops(frozen: FrozenGraph): FrozenGraph {
   let current = frozen;
@@ -20,7 +35,17 @@ export function withLoops(frozen: FrozenGraph): FrozenGraph {
     if (round >= mostLoops) throw new GraftError("model-refused", "the graph has too many loops");
     current = withOneLoop(current);
   }
+  refuseLoose(current.nodes);
   return current;
+}
+
+function refuseLoose(nodes: readonly TfNode[]): void {
+  const loose = nodes.filter(({ op }) => looseControlFlow.has(op)).map(({ name, op }) => `${name} (${op})`);
+  if (loose.length === 0) return;
+  throw new GraftError("model-refused", "conditions of TensorFlow 1 that data decide are not supported in this form", {
+    actual: listed(loose),
+    hint: "save the model with TensorFlow 2, or with tf.compat.v1.enable_control_flow_v2()",
+  });
 }
 
 /** A loop: its variables by their Merges, what it only reads by its Enters, and all nodes inside. */
