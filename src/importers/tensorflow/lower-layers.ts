@@ -56,13 +56,17 @@ const byOnnx: readonly (readonly [operator: string, className: string])[] = [
   ["GlobalAveragePool", "GlobalAveragePooling2D"],
 ];
 
-/** The layers of a graph in their order; `origins` say which node of TensorFlow a node comes from. */
-export function layersOf(
-  graph: Graph,
-  origins: ReadonlyMap<Node, TfNode>,
-  weights: readonly Weight[],
-): readonly LayerScope[] {
-  const groups = grouped(graph, origins);
+/** What is remembered of how the graph came about. */
+interface Origin {
+  /** The node of TensorFlow that a node comes from. */
+  readonly origins: ReadonlyMap<Node, TfNode>;
+  /** Values that lie as `[N, C, …spatial]`. */
+  readonly maps: ReadonlySet<Value>;
+}
+
+/** The layers of a graph in their order. */
+export function layersOf(graph: Graph, origin: Origin, weights: readonly Weight[]): readonly LayerScope[] {
+  const groups = grouped(graph, origin.origins);
   const prefix = commonPrefix(groups.map(({ scope }) => scope));
   const byValue = new Map(
     weights.flatMap((weight) => (weight.value === undefined ? [] : [[weight.value, weight] as const])),
@@ -78,7 +82,7 @@ export function layersOf(
       className: "InputLayer",
       inputs: [],
       output: input.name,
-      outputShape: kerasShape(input.shape),
+      outputShape: kerasShape(input, origin.maps),
       values: [],
       weights: [],
     }),
@@ -97,7 +101,7 @@ export function layersOf(
       className: classOf(group),
       inputs: [...inputs],
       output: output?.name ?? "",
-      outputShape: kerasShape(channelsLast(output, group)),
+      outputShape: kerasShape(output, origin.maps),
       values: defined.map((value) => value.name),
       ...weightsOf(own, byValue, statistics),
     };
@@ -181,25 +185,10 @@ function weightsOf(
   return isFrozen ? { weights, trainable: false } : { weights };
 }
 
-/** Maps lie with their channels first inside. */
-function channelsLast(value: Value | undefined, { nodes }: Group): Shape | undefined {
-  const shape = value?.shape;
-  const isMap = nodes.some(({ operator }) => channelsFirst.has(operator));
-  if (shape === undefined || shape.length < 3 || !isMap) return shape;
-  const [batch = null, channels = null, ...spatial] = shape;
-  return [batch, ...spatial, channels];
-}
-
-const channelsFirst: ReadonlySet<string> = new Set([
-  "AveragePool",
-  "BatchNormalization",
-  "Conv",
-  "ConvTranspose",
-  "GlobalAveragePool",
-  "MaxPool",
-  "Resize",
-]);
-
-function kerasShape(shape: Shape | undefined): readonly (number | null)[] | undefined {
+/** What Keras would say of a shape: the channels last, the batch and what is open `null`. */
+function kerasShape(value: Value | undefined, maps: ReadonlySet<Value>): readonly (number | null)[] | undefined {
+  const [batch = null, channels = null, ...spatial] = value?.shape ?? [];
+  const isMap = value !== undefined && maps.has(value);
+  const shape: Shape | undefined = isMap ? [batch, ...spatial, channels] : value?.shape;
   return shape?.map((size, axis) => (axis > 0 && typeof size === "number" ? size : null));
 }

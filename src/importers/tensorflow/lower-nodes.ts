@@ -92,7 +92,7 @@ interface Run {
   readonly build: Builder;
   readonly depth: number;
   /** Told of every node with the numbers of the first node that it appended, and of the first that it did not. */
-  readonly onLowered?: (node: TfNode, first: number, end: number) => void;
+  readonly onLowered?: (node: TfNode, first: number, end: number, slots: readonly Slot[]) => void;
 }
 
 /** Lowers nodes and gives what the outputs refer to; `undefined` for one that a noted problem stands in the way of. */
@@ -131,7 +131,7 @@ export function lowerNodes(run: Run): readonly (Slot | undefined)[] {
       node.name,
       slots.map((slot) => settled(build, slot, first)),
     );
-    run.onLowered?.(node, first, build.nodes.length);
+    run.onLowered?.(node, first, build.nodes.length, slots);
   }
   return run.outputs.map(slotOf);
 }

@@ -37,8 +37,18 @@ class Producers {
     return undefined;
   }
 
-  /** The elements of a variable or a constant. */
+  /** The elements of a variable or a constant; also of one that is reshaped to `[1, …, 1, n]`. */
   tensor(reference: string | undefined): Tensor | undefined {
+    const reshape = this.of(reference, "Reshape");
+    if (reshape !== undefined) {
+      const target = this.integers(reshape.inputs[1]) ?? [];
+      const isVector = target.slice(0, -1).every((size) => size === 1) && target.at(-1) !== 1;
+      return isVector && target.length > 0 ? this.#own(reshape.inputs[0]) : undefined;
+    }
+    return this.#own(reference);
+  }
+
+  #own(reference: string | undefined): Tensor | undefined {
     const name = this.source(reference) ?? "";
     const variable = this.#frozen.variables.get(name);
     const value = this.#byName.get(name)?.attributes.get("value");
@@ -46,7 +56,7 @@ class Producers {
   }
 
   integers(reference: string | undefined): readonly number[] | undefined {
-    const tensor = this.tensor(reference);
+    const tensor = this.#own(reference);
     return tensor?.dtype === "int32" || tensor?.dtype === "int64" ? numbersOf(tensor) : undefined;
   }
 }

@@ -65,6 +65,7 @@ function lowered(given: FrozenGraph): LayeredGraph & { readonly remarks: readonl
     variables,
   };
   const steps: LoweredNode[] = [];
+  const maps = new Set<Value>();
   const slots = lowerNodes({
     shared,
     nodes: frozen.nodes,
@@ -72,7 +73,10 @@ function lowered(given: FrozenGraph): LayeredGraph & { readonly remarks: readonl
     bound,
     build,
     depth: 0,
-    onLowered: (node, first, end) => steps.push({ node, first, end }),
+    onLowered: (node, first, end, given) => {
+      steps.push({ node, first, end });
+      for (const slot of given) if (slot.kind === "tensor" && slot.data.isFirst) maps.add(slot.data.native);
+    },
   });
   if (shared.problems.length > 0) throw together(shared.problems);
   const origins = new Map<Node, TfNode>();
@@ -80,7 +84,7 @@ function lowered(given: FrozenGraph): LayeredGraph & { readonly remarks: readonl
   for (const { node, first, end } of steps) for (const each of all.slice(first, end)) origins.set(each, node);
   const values = slots.map((slot, index) => outputValue(build, slot, frozen.outputs[index]));
   const graph = tidied(build, values, frozen, origins);
-  return { graph, layers: layersOf(graph, origins, weights), remarks: [...shared.remarks] };
+  return { graph, layers: layersOf(graph, { origins, maps }, weights), remarks: [...shared.remarks] };
 }
 
 function outputValue(build: Builder, slot: Slot | undefined, port: TfPort | undefined): Value {
