@@ -5,6 +5,8 @@
 import { randomNumbers } from "../tensor/index.ts";
 
 const discs = 400;
+/** In pixels: photos, made smaller for a model, have few details below it. */
+const smallestRadius = 6;
 
 /** Pixels, uint8 `[count, height, width, 3]`. The same for the same arguments. */
 export function deadLeaves(count: number, height: number, width: number): Uint8Array {
@@ -14,7 +16,10 @@ export function deadLeaves(count: number, height: number, width: number): Uint8A
   for (let picture = 0; picture < count; picture++) {
     for (let disc = 0; disc < discs; disc++) {
       // Radii fall off with the third power, as sizes of things in photos do; the first discs cover everything.
-      const radius = disc === 0 ? 2 * side : Math.min(side / 3, 2 / Math.sqrt(1 - next() + 4 / (side * side)));
+      const radius =
+        disc === 0
+          ? 2 * side
+          : Math.min(side / 3, smallestRadius / Math.sqrt(1 - next() + (smallestRadius / side) ** 2));
       const [x, y] = [next() * width, next() * height];
       const light = next();
       const colour = Array.from(
@@ -32,5 +37,26 @@ export function deadLeaves(count: number, height: number, width: number): Uint8A
       }
     }
   }
-  return pixels;
+  return blurred(pixels, { count, height, width });
+}
+
+/** The mean over 3 × 3 pixels: lenses and resizing leave no edge sharp. */
+function blurred(
+  pixels: Uint8Array,
+  { count, height, width }: { count: number; height: number; width: number },
+): Uint8Array {
+  const result = new Uint8Array(pixels.length);
+  const near = (at: number, last: number) => [Math.max(0, at - 1), at, Math.min(last, at + 1)];
+  for (let at = 0; at < count * height * width; at++) {
+    const [column, row] = [at % width, Math.floor(at / width) % height];
+    const picture = (at - column - row * width) * 3;
+    for (let channel = 0; channel < 3; channel++) {
+      let sum = 0;
+      for (const y of near(row, height - 1)) {
+        for (const x of near(column, width - 1)) sum += pixels[picture + (y * width + x) * 3 + channel] ?? 0;
+      }
+      result[at * 3 + channel] = sum / 9;
+    }
+  }
+  return result;
 }
