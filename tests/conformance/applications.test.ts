@@ -13,9 +13,10 @@ import {
   preprocessInput,
 } from "../../src/applications/index.ts";
 import type { LayeredGraph } from "../../src/graph/index.ts";
-import type { WeightSource, WeightSpec } from "../../src/layers/index.ts";
-import { elementCount, float32, type NumericTensor, numbersOf } from "../../src/tensor/index.ts";
+import type { WeightSpec } from "../../src/layers/index.ts";
+import { elementCount, type NumericTensor, numbersOf } from "../../src/tensor/index.ts";
 import { runGraph } from "../../src/testing/index.ts";
+import { channelsFirst, formulaWeights, pixels } from "./application-cases.ts";
 
 interface Case {
   readonly model: string;
@@ -35,55 +36,6 @@ interface Case {
 const shared = resolve(import.meta.dirname, "../../../shared/conformance/applications");
 const own = resolve(import.meta.dirname, "../fixtures/applications");
 const folders = process.env["GRAFT_APPLICATIONS"]?.split(delimiter).filter(Boolean) ?? [shared, own];
-
-/** Numbers in [-1, 1) from a position and an index: the cases' own formula, so that no weight file is needed. */
-function unit(stream: number, index: number): number {
-  let hash = (Math.imul(index, 2654435761) + Math.imul(stream, 2246822519) + 374761393) >>> 0;
-  hash ^= hash >>> 15;
-  hash = Math.imul(hash, 2246822519);
-  hash ^= hash >>> 13;
-  return (2 * (hash >>> 0)) / 2 ** 32 - 1;
-}
-
-/** By the names that Keras has, as the case lists them. */
-function formulaWeights({ weights }: Case): WeightSource {
-  let position = 0;
-  return ({ layer, weight, shape }: WeightSpec) => {
-    const stream = position++;
-    const last = weights[stream]?.[1] ?? weight;
-    if (last === "count") return new Float32Array(elementCount(shape));
-    const isDepthwise =
-      weight.includes("depthwise") || /depthwise$|_dwconv2?$|^conv_dw_\d+$|depthwise_conv$/.test(layer);
-    const fanIn = isDepthwise ? elementCount(shape.slice(0, 2)) : elementCount(shape.slice(0, -1));
-    const [scale, offset] =
-      shape.length >= 2
-        ? [Math.sqrt(3 / fanIn), 0]
-        : last.endsWith("gamma")
-          ? [0.2, 1]
-          : last.endsWith("variance")
-            ? [0.5, 1]
-            : [0.1, 0];
-    const values = new Float32Array(elementCount(shape));
-    for (let index = 0; index < values.length; index++) values[index] = offset + scale * unit(stream, index);
-    return values;
-  };
-}
-
-/** Pixels 0–255 in Keras's order. */
-function pixels(shape: readonly [number, number, number]): Float32Array {
-  return Float32Array.from({ length: elementCount(shape) }, (_, index) =>
-    Math.floor((256 * (unit(99991, index) + 1)) / 2),
-  );
-}
-
-/** `[1, H, W, C]` as `[1, C, H, W]`. */
-function channelsFirst(values: Float32Array, [height, width, channels]: readonly [number, number, number]) {
-  const data = new Float32Array(values.length);
-  values.forEach((value, index) => {
-    data[(index % channels) * height * width + Math.floor(index / channels)] = value;
-  });
-  return float32([1, channels, height, width], data);
-}
 
 /** The elements in Keras's order. */
 function channelsLast(tensor: NumericTensor): { shape: readonly number[]; values: number[] } {
@@ -122,7 +74,7 @@ function optionsOf(given: Case): FamilyOptions {
 async function judge(given: Case, family: Family): Promise<void> {
   const options = optionsOf(given);
   const specs: WeightSpec[] = [];
-  const weights = formulaWeights(given);
+  const weights = formulaWeights(given.weights);
   const { graph, layers } = buildApplication(family, options, (spec) => {
     specs.push(spec);
     return weights(spec);
