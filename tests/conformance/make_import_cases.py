@@ -13,6 +13,7 @@ import sys
 
 os.environ.update(KERAS_BACKEND="tensorflow", TF_CPP_MIN_LOG_LEVEL="3", CUDA_VISIBLE_DEVICES="-1")
 
+import h5py  # noqa: E402
 import keras as keras3  # noqa: E402
 import numpy as np  # noqa: E402
 import tensorflow as tf  # noqa: E402
@@ -533,8 +534,8 @@ def ops_shapes(keras, random):
     a, b, c = o.split(conv, 3, axis=-1)
     d, e = o.split(x, [1], axis=2)
     outs = [
-        conv[:, 1:-1, ::2], conv[..., 0], conv[:, 0], conv[:, :, None], x[:, ::-1], x[:, -1, ..., 1:3], o.reshape(conv, [-1, 20, 6]), o.reshape(conv, (o.shape(conv)[0], -1)), o.transpose(conv, [0, 3, 1, 2]), o.transpose(x, [0, 2, 1, 3]), o.expand_dims(conv, 1), o.squeeze(conv[:, :1], 1),
-        o.concatenate([conv, x], -1), o.concatenate([conv, x], 1), o.stack([conv, x], 1), o.unstack(conv, axis=2)[1], o.tile(x, [1, 2, 1, 1]), o.pad(conv, [[0, 0], [1, 2], [0, 1], [0, 0]]), o.pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]], "reflect"), o.pad(x, 1, constant_values=2.0), o.take(conv, [0, 2], axis=-1),
+        conv[:, 1:-1, ::2], conv[..., 0], conv[:, 0], conv[:, :, None], x[:, ::-1], x[:, -1, ..., 1:3], o.reshape(conv, [-1, 20, 6]), o.transpose(conv, [0, 3, 1, 2]), o.transpose(x, [0, 2, 1, 3]), o.expand_dims(conv, 1), o.squeeze(conv[:, :1], 1),
+        o.concatenate([conv, x], -1), o.concatenate([conv, x], 1), o.stack([conv, x], 1), o.unstack(conv, axis=2)[1], o.tile(x, [1, 2, 1, 1]), o.pad(conv, [[0, 0], [1, 2], [0, 1], [0, 0]]), o.pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]], "reflect"), o.pad(x, [[0, 0], [1, 1], [1, 1], [1, 1]], constant_values=2.0), o.take(conv, [0, 2], axis=-1),
         o.flip(conv, axis=1), o.one_hot(o.argmax(conv, -1), 6), a * b - c, d, e, o.repeat(x, 2, axis=1), o.roll(x, 1, axis=2), o.swapaxes(conv, 1, 3), o.moveaxis(conv, -1, 1), o.ravel(x), o.tril(x), o.triu(x, 1), o.take_along_axis(x, o.argsort(x, axis=-1), axis=-1),
     ]
     return keras.Model(x, outs), [picture(random, 2, 5, 4, 6)]
@@ -599,6 +600,200 @@ for _name, _size, _options in [
     ("NASNetMobile", 32, {"classes": 5}),
 ]:
     model(tolerance=1e-3)(application(_name, _size, **_options))
+
+
+# Older files, written by hand: what Keras 1, Keras 2.0 and TensorFlow 2.0 to 2.3 wrote. tf_keras is their judge.
+
+OLDER = []
+
+
+def older(make):
+    """Registers a maker: it returns the judging model, its inputs, the config, the version and each layer's weights."""
+    OLDER.append((make.__name__, make))
+    return make
+
+
+def keras1_layer(class_name, name, **config):
+    return {"class_name": class_name, "config": {"name": name, "trainable": True, **config}}
+
+
+def node(entry, *sources):
+    return {**entry, "name": entry["config"]["name"], "inbound_nodes": [[[each, 0, 0] for each in sources]] if sources else []}
+
+
+def gates(kernels, order):
+    """Kernels, recurrent kernels and biases by gates, in Keras 1's order: W, U, b of each."""
+    parts = [np.split(each, len(order), axis=-1) for each in kernels]
+    return [part[gate] for gate in order for part in parts]
+
+
+@older
+def keras1_pictures(keras, random):
+    layers = keras.layers
+    judge = keras.Sequential(
+        [
+            keras.Input((12, 10, 3)), layers.ZeroPadding2D((1, 1), name="pad"), layers.Conv2D(4, (3, 2), strides=2, padding="same", activation="relu", name="conv"), layers.BatchNormalization(epsilon=1e-5, name="bn"),
+            layers.MaxPooling2D((2, 2), name="pool"), layers.Conv2D(5, 3, padding="same", dilation_rate=2, use_bias=False, name="atrous"), layers.Flatten(name="flat"), layers.Dropout(0.5, name="drop"), layers.Dense(3, activation="softmax", name="fc"),
+        ]
+    )
+    config = [
+        keras1_layer("ZeroPadding2D", "pad", padding=[1, 1], dim_ordering="tf", batch_input_shape=[None, 12, 10, 3], input_dtype="float32"),
+        keras1_layer("Convolution2D", "conv", nb_filter=4, nb_row=3, nb_col=2, subsample=[2, 2], border_mode="same", activation="relu", dim_ordering="tf", init="glorot_uniform", bias=True, W_regularizer=None),
+        keras1_layer("BatchNormalization", "bn", mode=0, axis=-1, epsilon=1e-5, momentum=0.99, gamma_regularizer=None, beta_regularizer=None),
+        keras1_layer("MaxPooling2D", "pool", pool_size=[2, 2], strides=[2, 2], border_mode="valid", dim_ordering="tf"),
+        keras1_layer("AtrousConvolution2D", "atrous", nb_filter=5, nb_row=3, nb_col=3, atrous_rate=[2, 2], border_mode="same", bias=False, subsample=[1, 1], activation="linear", dim_ordering="tf"),
+        keras1_layer("Flatten", "flat"),
+        keras1_layer("Dropout", "drop", p=0.5),
+        keras1_layer("Dense", "fc", output_dim=3, activation="softmax", bias=True, init="uniform", input_dim=None),
+    ]
+    return judge, [picture(random, 2, 12, 10, 3)], {"class_name": "Sequential", "config": config}, "1.2.2", lambda weights: weights
+
+
+@older
+def keras1_merges(keras, random):
+    layers = keras.layers
+    a, b = keras.Input((4,), name="a"), keras.Input((4,), name="b")
+    x, y = layers.Dense(4, name="x")(a), layers.Dense(4, name="y")(b)
+    s, c = layers.Add(name="s")([x, y]), layers.Concatenate(name="c")([x, y])
+    judge = keras.Model([a, b], [s, layers.Dense(2, name="z")(c), layers.Maximum(name="m")([x, y]), layers.Dot(axes=1, name="d")([x, y])])
+    dense = {"activation": "linear", "bias": True, "init": "glorot_uniform"}
+    inputs = [{"class_name": "InputLayer", "config": {"batch_input_shape": [None, 4], "input_dtype": "float32", "sparse": False, "name": each}, "name": each, "inbound_nodes": []} for each in "ab"]
+    config = {
+        "name": "model_1",
+        "layers": [
+            *inputs,
+            node(keras1_layer("Dense", "x", output_dim=4, **dense), "a"),
+            node(keras1_layer("Dense", "y", output_dim=4, **dense), "b"),
+            node(keras1_layer("Merge", "s", mode="sum", mode_type="raw", concat_axis=-1, dot_axes=-1), "x", "y"),
+            node(keras1_layer("Merge", "c", mode="concat", mode_type="raw", concat_axis=-1, dot_axes=-1), "x", "y"),
+            node(keras1_layer("Dense", "z", output_dim=2, **dense), "c"),
+            node(keras1_layer("Merge", "m", mode="max", mode_type="raw"), "x", "y"),
+            node(keras1_layer("Merge", "d", mode="dot", mode_type="raw", dot_axes=[1, 1]), "x", "y"),
+        ],
+        "input_layers": [["a", 0, 0], ["b", 0, 0]],
+        "output_layers": [["s", 0, 0], ["z", 0, 0], ["m", 0, 0], ["d", 0, 0]],
+    }
+    return judge, [picture(random, 2, 4), picture(random, 2, 4)], {"class_name": "Model", "config": config}, "1.1.0", lambda weights: weights
+
+
+@older
+def keras1_recurrent(keras, random):
+    layers = keras.layers
+    judge = keras.Sequential(
+        [
+            keras.Input((6,), dtype="int32"), layers.Embedding(9, 4, name="words"), layers.LSTM(3, recurrent_activation="hard_sigmoid", return_sequences=True, name="lstm"), layers.GRU(3, reset_after=False, recurrent_activation="hard_sigmoid", return_sequences=True, name="gru"),
+            layers.Bidirectional(layers.LSTM(2, recurrent_activation="hard_sigmoid", return_sequences=True), name="both"), layers.TimeDistributed(layers.Dense(3), name="each"), layers.Conv1D(3, 2, name="conv"), layers.SimpleRNN(2, name="rnn"),
+        ]
+    )
+    inner = {"inner_activation": "hard_sigmoid", "activation": "tanh", "init": "glorot_uniform", "inner_init": "orthogonal", "consume_less": "cpu", "dropout_W": 0.0, "dropout_U": 0.0, "go_backwards": False, "stateful": False, "unroll": False}
+    config = [
+        keras1_layer("Embedding", "words", input_dim=9, output_dim=4, input_length=6, mask_zero=False, batch_input_shape=[None, 6], input_dtype="int32", dropout=0.0),
+        keras1_layer("LSTM", "lstm", output_dim=3, return_sequences=True, forget_bias_init="one", **inner),
+        keras1_layer("GRU", "gru", output_dim=3, return_sequences=True, **inner),
+        keras1_layer("Bidirectional", "both", merge_mode="concat", layer=keras1_layer("LSTM", "forward", output_dim=2, return_sequences=True, **inner)),
+        keras1_layer("TimeDistributed", "each", layer=keras1_layer("Dense", "inner", output_dim=3, activation="linear", bias=True)),
+        keras1_layer("Convolution1D", "conv", nb_filter=3, filter_length=2, border_mode="valid", subsample_length=1, activation="linear", bias=True),
+        keras1_layer("SimpleRNN", "rnn", output_dim=2, return_sequences=False, **{key: value for key, value in inner.items() if key != "inner_activation"}),
+    ]
+
+    def convert(weights):
+        lstm = [0, 2, 1, 3]
+        both = weights["both"]
+        return {
+            **weights,
+            "lstm": gates(weights["lstm"], lstm),
+            "gru": gates(weights["gru"], [0, 1, 2]),
+            "both": gates(both[:3], lstm) + gates(both[3:], lstm),
+            "conv": [weights["conv"][0][:, None], weights["conv"][1]],
+        }
+
+    return judge, [random.integers(0, 9, (2, 6)).astype("int32")], {"class_name": "Sequential", "config": config}, "1.2.0", convert
+
+
+@older
+def keras2_0_leaky(keras, random):
+    """Constants as Keras 2.0 wrote them, a Sequential model as a list, an activation of keras.applications' own."""
+    layers = keras.layers
+    judge = keras.Sequential([keras.Input((6, 6, 2)), layers.Conv2D(3, 3, name="conv"), layers.LeakyReLU(0.1, name="leaky"), layers.Activation(tf.nn.relu6, name="six"), layers.GlobalAveragePooling2D(name="pool")])
+    config = [
+        keras1_layer("Conv2D", "conv", batch_input_shape=[None, 6, 6, 2], dtype="float32", filters=3, kernel_size=[3, 3], strides=[1, 1], padding="valid", data_format="channels_last", dilation_rate=[1, 1], activation="linear", use_bias=True),
+        keras1_layer("LeakyReLU", "leaky", alpha={"type": "ndarray", "value": 0.10000000149011612}),
+        keras1_layer("Activation", "six", activation="relu6"),
+        keras1_layer("GlobalAveragePooling2D", "pool", data_format="channels_last"),
+    ]
+    return judge, [picture(random, 2, 6, 6, 2) - 0.5], {"class_name": "Sequential", "config": config}, "2.0.8", lambda weights: weights
+
+
+def op_layer(name, op, sources, constants=None, **attributes):
+    node_def = {"name": name, "op": op, "input": [f"{each}/Identity" for each in sources], "attr": {"T": {"type": "DT_FLOAT"}, **attributes}}
+    config = {"name": name, "trainable": True, "dtype": "float32", "node_def": node_def, "constants": constants or {}}
+    return {"class_name": "TensorFlowOpLayer", "config": config, "name": f"tf_op_layer_{name}", "inbound_nodes": [[[each, 0, 0, {}] for each in sources]]}
+
+
+@older
+def tensorflow2_0_nodes(keras, random):
+    layers = keras.layers
+    inputs = keras.Input((6, 5, 3), name="in")
+    conv = layers.Conv2D(4, 1, name="conv")(inputs / 127.5 - 1.0)
+    pooled = tf.reduce_mean(conv, [1, 2], keepdims=True)
+    joined = tf.concat([conv, tf.nn.relu(conv)], -1)
+    judge = keras.Model(inputs, [tf.reshape(pooled, [-1, 4]) * 2.0, joined[:, 1:, ::2, 0], 1.0 - tf.transpose(conv, [0, 2, 1, 3]), tf.sqrt(tf.square(conv) + 1.0)])
+    entry = {"class_name": "InputLayer", "config": {"batch_input_shape": [None, 6, 5, 3], "dtype": "float32", "sparse": False, "name": "in"}, "name": "in", "inbound_nodes": []}
+    conv2d = {"class_name": "Conv2D", "config": {"name": "conv", "trainable": True, "dtype": "float32", "filters": 4, "kernel_size": [1, 1], "strides": [1, 1], "padding": "valid", "data_format": "channels_last", "dilation_rate": [1, 1], "activation": "linear", "use_bias": True}, "name": "conv", "inbound_nodes": [[["tf_op_layer_sub", 0, 0, {}]]]}
+    masks = {"begin_mask": {"i": "5"}, "end_mask": {"i": "7"}, "ellipsis_mask": {"i": "0"}, "new_axis_mask": {"i": "0"}, "shrink_axis_mask": {"i": "8"}}
+    config = {
+        "name": "model",
+        "layers": [
+            entry,
+            op_layer("truediv", "RealDiv", ["in"], {"1": 127.5}),
+            op_layer("sub", "Sub", ["tf_op_layer_truediv"], {"1": 1.0}),
+            conv2d,
+            op_layer("Mean", "Mean", ["conv"], {"1": [1, 2]}, keep_dims={"b": True}, Tidx={"type": "DT_INT32"}),
+            op_layer("Reshape", "Reshape", ["tf_op_layer_Mean"], {"1": [-1, 4]}, Tshape={"type": "DT_INT32"}),
+            op_layer("mul", "Mul", ["tf_op_layer_Reshape"], {"1": 2.0}),
+            op_layer("Relu", "Relu", ["conv"]),
+            op_layer("concat", "ConcatV2", ["conv", "tf_op_layer_Relu"], {"2": -1}, N={"i": "2"}, Tidx={"type": "DT_INT32"}),
+            op_layer("strided_slice", "StridedSlice", ["tf_op_layer_concat"], {"1": [0, 1, 0, 0], "2": [0, 0, 0, 1], "3": [1, 1, 2, 1]}, **masks),
+            op_layer("transpose", "Transpose", ["conv"], {"1": [0, 2, 1, 3]}),
+            op_layer("sub_1", "Sub", ["tf_op_layer_transpose"], {"0": 1.0}),
+            op_layer("Square", "Square", ["conv"]),
+            op_layer("add", "AddV2", ["tf_op_layer_Square"], {"1": 1.0}),
+            op_layer("Sqrt", "Sqrt", ["tf_op_layer_add"]),
+        ],
+        "input_layers": [["in", 0, 0]],
+        "output_layers": [[f"tf_op_layer_{each}", 0, 0] for each in ["mul", "strided_slice", "sub_1", "Sqrt"]],
+    }
+    return judge, [picture(random, 2, 6, 5, 3) * 255], {"class_name": "Model", "config": config}, "2.2.4-tf", lambda weights: weights
+
+
+@older
+def renamed_layers(keras, random):
+    """Weights under names that the model does not have: they are taken in order, nested ones trainable first."""
+    layers = keras.layers
+    base = keras.Sequential([keras.Input((5,)), layers.Dense(4, name="a"), layers.BatchNormalization(name="b"), layers.Dense(3, name="c"), layers.BatchNormalization(name="d")], name="inner")
+    judge = keras.Sequential([keras.Input((5,)), layers.Dense(5, name="first"), base, layers.Dense(2, name="last")])
+
+    def convert(weights):
+        return {f"other_{name}": [(f"w_{index}", each) for index, each in enumerate(own)] for name, own in weights.items()}
+
+    return judge, [picture(random, 3, 5)], json.loads(judge.to_json()), "2.4.0", convert
+
+
+def save_by_hand(path, judge, config, version, convert):
+    by_layer = {each.name: [np.asarray(weight) for weight in each.trainable_weights + each.non_trainable_weights] for each in judge.layers if each.weights}
+    with h5py.File(os.path.join(path, "model.h5"), "w") as file:
+        file.attrs["model_config"] = json.dumps(config)
+        file.attrs["keras_version"] = version
+        root = file.create_group("model_weights")
+        weights = convert(by_layer)
+        root.attrs["layer_names"] = [name.encode() for name in weights]
+        for name, own in weights.items():
+            group = root.create_group(name)
+            named = [each if isinstance(each, tuple) else (f"{name}_{index}", each) for index, each in enumerate(own)]
+            group.attrs["weight_names"] = [key.encode() for key, _ in named]
+            for key, value in named:
+                group[key] = value
+    return "model.h5"
 
 
 # Saving.
@@ -676,6 +871,14 @@ def main(folder, words):
             except Exception as error:  # noqa: BLE001 - not every model can be saved in every format
                 shutil.rmtree(os.path.join(folder, f"keras{version_of(keras)}_{kind}_{name}"), ignore_errors=True)
                 print(f"keras{version_of(keras)} {kind} {name}: not saved: {error!r}"[:300])
+    for index, (name, make) in enumerate(OLDER):
+        if words and not any(word in name for word in words):
+            continue
+        random = np.random.default_rng(1000 + index)
+        net, inputs, config, version, convert = make(keras2, random)
+        randomize(net, random)
+        save = lambda path: save_by_hand(path, net, config, version, convert)  # noqa: B023, E731 - called at once
+        write(folder, f"older_h5_{name}", "h5", net, inputs, inputs, keras2, 1e-4, save)
     print(f"{len(os.listdir(folder))} cases in {folder}")
 
 

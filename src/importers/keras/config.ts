@@ -122,3 +122,12 @@ export function snakeCase(className: string): string {
 export function nameIn({ envelope, config }: KerasObject): string | undefined {
   return textField(envelope, "name") ?? (isRecord(config) ? textField(config, "name") : undefined);
 }
+
+/** A config whose constants are plain: Keras 2.0 wrote some as `{"type": "ndarray", "value": 0.1}`. */
+export function plainConfig(config: JsonRecord): JsonRecord {
+  const entries = Object.entries(config).map(([key, value]): readonly [string, Json] => {
+    const isArray = isRecord(value) && fieldOf(value, "type") === "ndarray";
+    return [key, isArray ? (fieldOf(value, "value") ?? null) : value];
+  });
+  return Object.fromEntries(entries);
+}

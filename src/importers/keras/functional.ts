@@ -11,6 +11,7 @@ import {
   type KerasObject,
   kerasObject,
   nameIn,
+  plainConfig,
   recordOf,
   snakeCase,
   textField,
@@ -156,7 +157,7 @@ function layerPart(
   calls: readonly LayerCallPart[],
   { version, depth }: Reading,
 ): LayerPart {
-  const original: JsonRecord = isRecord(object.config) ? object.config : {};
+  const original = plainConfig(isRecord(object.config) ? object.config : {});
   const converted =
     version === 1 ? fromKeras1(object.className, original) : { className: object.className, config: original };
   const name = nameIn(object);

@@ -8,12 +8,6 @@ import type { Argument, LayerCallPart, LayerPart, Reference } from "./model-part
 /** Finds what a reference leads to. */
 export type Resolve = (reference: Reference) => Flow;
 
-/** What the calls around one say of training, and whether that stands above what it says itself. */
-export interface TrainingPlace {
-  readonly training: boolean | undefined;
-  readonly isTrainingFixed: boolean;
-}
-
 /** A call, resolved. */
 export interface BoundCall {
   readonly inputs: readonly Flow[];
@@ -79,12 +73,12 @@ const parameters: ReadonlyMap<string, readonly string[]> = new Map([
   ["Softmax", ["", "mask"]],
 ]);
 
-/** Resolves a call of a layer or of a model.  */
+/** Resolves a call of a layer or of a model. `training` is what the calls around it say.  */
 export function boundCall(
   part: LayerPart,
   call: LayerCallPart,
   resolve: Resolve,
-  { training, isTrainingFixed }: TrainingPlace,
+  training: boolean | undefined,
 ): BoundCall {
   const [first, ...others] = call.positional;
   const names = parametersOf(part.className);
@@ -113,7 +107,7 @@ export function boundCall(
     inputs: masked(own, named.get("mask")),
     byKey: first?.kind === "entries" ? entriesOf(part, first.entries, resolve) : new Map(),
     call: {
-      training: typeof flag === "boolean" && !isTrainingFixed ? flag : training,
+      training: typeof flag === "boolean" ? flag : training,
       named,
       config: new Config(config),
     },

@@ -60,13 +60,7 @@ export function builtNetwork(source: NetworkSource, weights: WeightSource): Buil
     return network.call(spec, given.map(asOutput), isFixed ? { ...call, training: undefined } : call);
   };
   const run = new ModelRun(callLayer);
-  const outputs = run.run(model, inputs, {
-    prefix: "",
-    trainable: model.trainable,
-    // `predict` of Keras 3 says training=False to every layer, of Keras 2 only to those whose calls say nothing.
-    training: version === 3 ? false : undefined,
-    isTrainingFixed: version === 3,
-  });
+  const outputs = run.run(model, inputs, { prefix: "", trainable: model.trainable, training: undefined });
   return { layered: network.graph(outputs, model.name), remarks: network.remarks };
 }
 
@@ -166,12 +160,7 @@ function addWrappedModels(
             call: own,
           });
         });
-        return run.run(model, inputs, {
-          prefix: "",
-          trainable: true,
-          training: call.call.training,
-          isTrainingFixed: version === 3,
-        });
+        return run.run(model, inputs, { prefix: "", trainable: true, training: call.call.training });
       },
     });
   }

@@ -2,7 +2,7 @@
 import type { CallArguments, Flow } from "../../layers/index.ts";
 import { GraftError } from "../../tensor/index.ts";
 import { referencesIn } from "./functional-arguments.ts";
-import { boundCall, boundOperation, type TrainingPlace } from "./model-arguments.ts";
+import { boundCall, boundOperation } from "./model-arguments.ts";
 import type { LayerCallPart, LayerPart, ModelPart, Reference } from "./model-parts.ts";
 
 /** Calls one layer that is no model. */
@@ -14,11 +14,13 @@ export type CallLayer = (
 ) => readonly Flow[];
 
 /** Where the running model lies. */
-export interface RunPlace extends TrainingPlace {
+export interface RunPlace {
   /** The names of the models around it, each with `/` after it. */
   readonly prefix: string;
   /** Whether all that is around it is trained. */
   readonly trainable: boolean;
+  /** What the calls around it say of training. */
+  readonly training: boolean | undefined;
 }
 
 /** A model that is called in a model twice, and so on, grows as a power: no real one comes near. */
@@ -70,7 +72,7 @@ export class ModelRun {
       const bound = boundOperation(call, resolve);
       return this.#callLayer(part, place, bound.inputs, bound.call);
     }
-    const { inputs, byKey, call: bound } = boundCall(part, call, resolve, place);
+    const { inputs, byKey, call: bound } = boundCall(part, call, resolve, place.training);
     if (part.model === undefined) return this.#callLayer(part, place, inputs, bound);
     const keyed = part.model.inputs.map(({ key, reference }) => byKey.get(key ?? "") ?? byKey.get(reference.layer));
     const own = keyed.every((flow) => flow !== undefined) && byKey.size > 0 ? keyed : inputs;
@@ -78,7 +80,6 @@ export class ModelRun {
       prefix: `${place.prefix}${part.name}/`,
       trainable: place.trainable && part.trainable,
       training: bound.training,
-      isTrainingFixed: place.isTrainingFixed,
     });
   }
 

@@ -1,6 +1,6 @@
 /** @file Weights of legacy .h5 files and of TensorFlow.js, found as Keras does: layer by layer, by names, else in order. */
 import type { WeightSource, WeightSpec } from "../../layers/index.ts";
-import { GraftError } from "../../tensor/index.ts";
+import { areEqualShapes, GraftError } from "../../tensor/index.ts";
 import { grouped, type ModelPart, type PlacedPart, placedParts } from "./model-parts.ts";
 import type { StoredLayer, StoredWeight, WeightsByLayer } from "./stores.ts";
 import { keras2Weights } from "./weights-by-keras1.ts";
@@ -29,6 +29,8 @@ export class NamedWeights {
   /** The weights of each layer that is no model, by its path, in the file's order. */
   readonly #pools = new Map<string, Candidate[]>();
   readonly #all: readonly Candidate[];
+  /** Weights whose names lead to no layer of the model: those of layers within wrappers, or names without a layer. */
+  readonly #loose: Candidate[] = [];
 
   /** @throws UnmatchedNames where the weights within a nested model cannot be told apart by their names */
   constructor(model: ModelPart, stored: WeightsByLayer, version: 1 | 2 | 3) {
@@ -58,12 +60,24 @@ export class NamedWeights {
 
   readonly source: WeightSource = (spec) => {
     const pool = this.#pools.get(spec.layer);
-    if (pool === undefined) throw new UnmatchedNames(spec.layer);
-    const chosen = choose(pool, spec);
+    const chosen = pool === undefined ? this.#chooseLoose(spec) : choose(pool, spec);
+    if (chosen === undefined && pool === undefined) throw new UnmatchedNames(spec.layer);
     if (chosen === undefined) throw missingWeight(spec, "the end of the layer's list");
     chosen.isTaken = true;
     return readChecked(spec, chosen.weight);
   };
+
+  /** A loose weight of the wanted name and shape, whose way, if it has one, has to do with the wanted one. */
+  #chooseLoose(spec: WeightSpec): Candidate | undefined {
+    const wanted = [...spec.layer.split("/"), ...spec.weight.split("/")];
+    const fitting = this.#loose.filter(
+      ({ weight, last, before }) =>
+        last === wanted.at(-1) &&
+        areEqualShapes(weight.shape, spec.shape) &&
+        (before.length === 0 || before.some((part) => wanted.includes(part))),
+    );
+    return choose(fitting, spec);
+  }
 
   unused(): readonly string[] {
     return this.#all.filter(({ isTaken }) => !isTaken).map(({ weight }) => weight.name);
@@ -71,11 +85,13 @@ export class NamedWeights {
 
   /** Each weight goes to the layer whose name its own name has, the longest and innermost where several fit. */
   #distribute(places: readonly PlacedPart[], candidates: readonly Candidate[]): void {
-    if (places.length === 0) return;
     const byName = grouped(places, ({ part }) => part.name);
     for (const candidate of candidates) {
       const place = placeFor(candidate, byName);
-      if (place === undefined) continue;
+      if (place === undefined) {
+        this.#loose.push(candidate);
+        continue;
+      }
       const pool = this.#pools.get(place.path);
       if (pool === undefined) this.#pools.set(place.path, [candidate]);
       else pool.push(candidate);
