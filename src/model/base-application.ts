@@ -153,8 +153,10 @@ function placed(layerOf: (name: string) => StoredLayer | undefined): WeightSourc
   let current: { readonly name: string; readonly layer: StoredLayer | undefined } | undefined;
   let position = 0;
   return ({ layer, weight, shape }: WeightSpec) => {
-    if (current?.name !== layer) {
-      current = { name: layer, layer: layerOf(layer) };
+    // A nested model is one layer in files, with the weights of all inside.
+    const [name = ""] = layer.split("/");
+    if (current?.name !== name) {
+      current = { name, layer: layerOf(name) };
       position = 0;
     }
     const stored = current.layer?.weights[position++];
