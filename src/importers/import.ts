@@ -1,6 +1,7 @@
 /** @file From the files of a model to the model, whatever its format: recognised by content. */
-import { recognizeOther } from "../onnx/index.ts";
+import { adviceOn, recognizeOther } from "../onnx/index.ts";
 import { GraftError } from "../tensor/index.ts";
+import { foreignFiles } from "./foreign.ts";
 import type { ImportedModel, ImportOptions } from "./imported.ts";
 import { isObject, parseJson } from "./json.ts";
 import {
@@ -11,6 +12,7 @@ import {
   isHdf5,
   weightsKind,
 } from "./keras/index.ts";
+import { withLabelsBeside } from "./labels.ts";
 import { filesBelow, type ModelFiles } from "./model-files.ts";
 import { isTar, tarFiles } from "./tar.ts";
 import { importFrozenGraph, importSavedModel, importTfjsGraph, isFrozenGraph } from "./tensorflow/index.ts";
@@ -46,7 +48,7 @@ async function importAt(location: ModelLocation, options: ImportOptions, depth: 
     if (kind === "paths" || kind === "layers") {
       return await importConfigAndWeights(files, { config: configBeside(files, entry), weights: entry }, options);
     }
-    return await importKerasH5(bytes, options);
+    return await withLabelsBeside(await importKerasH5(bytes, options), files, entry);
   }
   if (isZip(bytes)) return await importAt({ files: zipFiles(bytes) }, options, depth + 1);
   if (isTar(bytes)) return await importAt({ files: await tarFiles(bytes) }, options, depth + 1);
@@ -55,7 +57,13 @@ async function importAt(location: ModelLocation, options: ImportOptions, depth: 
   if (isFrozenGraph(bytes)) return await importFrozenGraph(bytes, options);
   throw new GraftError("model-invalid", `this is ${recognizeOther(bytes) ?? "no model that is known here"}`, {
     expected: knownFormats,
+    ...hintOf(bytes),
   });
+}
+
+function hintOf(bytes: Uint8Array): { readonly hint?: string } {
+  const hint = adviceOn(bytes);
+  return hint === undefined ? {} : { hint };
 }
 
 const knownFormats =
@@ -83,6 +91,8 @@ async function importFolder(files: ModelFiles, options: ImportOptions, depth: nu
   if (only !== undefined && second === undefined) {
     return await importAt({ files: folder, entry: only }, options, depth + 1);
   }
+  const foreign = only === undefined ? foreignFiles(names, knownFormats) : undefined;
+  if (foreign !== undefined) throw foreign;
   throw new GraftError(
     "model-invalid",
     only === undefined ? "there is no model in it" : "there are several models in it",
@@ -156,7 +166,10 @@ function weightsBeside(files: ModelFiles, config: string): string | undefined {
   const stem = config.replace(/\.json$/i, "");
   const all = files.names.filter((name) => /\.(h5|hdf5|npz)$|\.weights\.json$/i.test(name));
   const named = [`${stem}.weights.h5`, `${stem}.weights.json`, `${stem}.h5`].find((name) => all.includes(name));
-  return named ?? (all.length === 1 ? all[0] : undefined);
+  // A list of shards stands for them.
+  const lists = all.filter((name) => name.endsWith(".json"));
+  const [only, second] = lists.length > 0 ? lists : all;
+  return named ?? (second === undefined ? only : undefined);
 }
 
 function isJson(bytes: Uint8Array): boolean {

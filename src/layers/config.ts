@@ -31,9 +31,10 @@ export class Config {
     return this.get(key) !== undefined;
   }
 
+  /** Python writes infinity as it is: `ReLU(max_value=inf)`. */
   number(key: string, otherwise?: number): number {
     const value = this.get(key) ?? otherwise;
-    return typeof value === "number" && Number.isFinite(value) ? value : this.refuse(key, "a number", value);
+    return typeof value === "number" && !Number.isNaN(value) ? value : this.refuse(key, "a number", value);
   }
 
   /** A whole number from 0 to 2^31 − 1. */

@@ -10,7 +10,7 @@ import { newestIrVersion, type OnnxModel } from "./model.ts";
 import { opsetsOf } from "./opsets.ts";
 import { type ModelProto, ModelProtoSchema } from "./proto/onnx_pb.ts";
 import { GraphReader } from "./read-graph.ts";
-import { recognizeOther } from "./recognize.ts";
+import { adviceOn, recognizeOther } from "./recognize.ts";
 import { inspectWire, type ReadLimits, readLimits } from "./wire.ts";
 
 export interface ReadOptions {
@@ -38,7 +38,10 @@ export function readModel(bytes: Uint8Array, options: ReadOptions = {}): OnnxMod
 
 function read(bytes: Uint8Array, options: ReadOptions): OnnxModel {
   const other = recognizeOther(bytes);
-  if (other !== undefined) throw new GraftError("model-invalid", `this is ${other}, not ONNX`);
+  if (other !== undefined) {
+    const hint = adviceOn(bytes);
+    throw new GraftError("model-invalid", `this is ${other}, not ONNX`, hint === undefined ? {} : { hint });
+  }
   const limits = { ...readLimits, ...options.limits };
   inspectWire(bytes, limits);
   const proto = decode(bytes);

@@ -1,6 +1,8 @@
 /** @file Keras 3's models: the members of a .keras, and a config beside its weights. */
 import type { Json } from "../../layers/index.ts";
+import { adviceOn, recognizeOther } from "../../onnx/index.ts";
 import { GraftError } from "../../tensor/index.ts";
+import { foreignFiles } from "../foreign.ts";
 import type { ImportedModel, ImportOptions } from "../imported.ts";
 import { isObject, member, parseJson } from "../json.ts";
 import { filesBelow, type ModelFiles } from "../model-files.ts";
@@ -43,23 +45,14 @@ export async function importKerasArchive(files: ModelFiles, options: ImportOptio
   );
 }
 
-function noConfig(files: ModelFiles): GraftError {
-  const { names } = files;
-  const isPyTorch = names.some((name) => /(^|\/)data\.pkl$/.test(name));
-  const isArrays = names.length > 0 && names.every((name) => name.endsWith(".npy"));
-  const what = isPyTorch ? "a PyTorch model" : isArrays ? "a NumPy .npz file" : undefined;
-  const hint = isPyTorch
-    ? "its data are Python code, which is not run: export it with torch.onnx.export"
-    : 'Keras writes it with model.save("model.keras")';
-  return new GraftError(
-    "model-invalid",
-    what === undefined ? "the archive holds no Keras model" : `the archive is ${what}`,
-    {
-      expected: "config.json and model.weights.h5",
-      actual: names.length === 0 ? "nothing" : names.slice(0, 6).join(", "),
-      hint,
-    },
-  );
+function noConfig({ names }: ModelFiles): GraftError {
+  const expected = "config.json and model.weights.h5";
+  const unknown = new GraftError("model-invalid", "the archive holds no Keras model", {
+    expected,
+    actual: names.length === 0 ? "nothing" : names.slice(0, 6).join(", "),
+    hint: 'Keras writes it with model.save("model.keras")',
+  });
+  return foreignFiles(names, expected) ?? unknown;
 }
 
 async function versionIn(files: ModelFiles): Promise<string | undefined> {
@@ -122,11 +115,14 @@ async function weightsIn(files: ModelFiles, name: string): Promise<KerasWeights>
 }
 
 function notHdf5(bytes: Uint8Array): GraftError {
-  const isZip = bytes[0] === 0x50 && bytes[1] === 0x4b;
-  if (isZip) {
+  if (bytes[0] === 0x50 && bytes[1] === 0x4b) {
     return new GraftError("model-refused", "the weights are a NumPy archive, in which Keras pickles Python objects", {
       hint: "pickles are code and are not read: save the model again with its weights as .h5",
     });
   }
-  return new GraftError("model-invalid", "the weights are no HDF5 file");
+  const hint = adviceOn(bytes);
+  return new GraftError("model-invalid", "the weights are no HDF5 file", {
+    actual: recognizeOther(bytes) ?? "something else",
+    ...(hint === undefined ? {} : { hint }),
+  });
 }

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
+import { gunzipSync } from "node:zlib";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { GraftError } from "../../tensor/index.ts";
@@ -10,7 +11,7 @@ import { weightsByPath } from "./weights-of-paths.ts";
 const fixtures = resolve(import.meta.dirname, "../../../tests/fixtures/importers/hdf5");
 
 function bytesOf(name: string): Uint8Array {
-  return new Uint8Array(readFileSync(resolve(fixtures, name)));
+  return new Uint8Array(gunzipSync(readFileSync(resolve(fixtures, `${name}.gz`))));
 }
 
 function weightAt(root: Hdf5Group, path: string) {
