@@ -81,7 +81,9 @@ const integerLookup: LowerLayer = (inputs, call) => {
     mask === undefined ? found : build.where(build.equal(x, build.scalar(mask, x)), build.scalar(0, found), found);
   if (mode === "int") return asLast(call, build.apply("Identity", [masked], {}, name));
   const depth = config.boolean("pad_to_max_tokens", false) ? config.count("max_tokens") : vocabulary.length + unknown;
-  return encoded(masked, depth, mode, undefined, call);
+  const codes = encoded(masked, depth, mode, undefined, call);
+  // The look-up of Keras 3 gives whole numbers in every mode.
+  return call.kerasVersion >= 3 ? { data: codes.data.map((x) => build.cast(x, "int64")) } : codes;
 };
 
 /** Text and hashes are not numbers that a graph works on. */

@@ -119,7 +119,7 @@ export const coreLayers: readonly (readonly [string, LayerDefinition])[] = [
   ["InputLayer", { lower: identity }],
   ["Identity", { lower: identity }],
   ["Dense", { lower: dense, passesMask: true }],
-  ["EinsumDense", { lower: einsumDense, passesMask: true }],
+  ["EinsumDense", { lower: einsumDense }],
   ["Embedding", { lower: embedding }],
   ["Masking", { lower: masking }],
   ["Lambda", { lower: lambda }],

@@ -125,8 +125,7 @@ const concatenate: LowerLayer = (inputs, call) => {
   const { build, config, name } = call;
   const axis = axisOf(inputAt(inputs), config.number("axis", -1));
   const { values, isFirst } = aligned(inputs, call);
-  const joined = Oriented.last(build, inputAt(inputs).data.last());
-  const native = isFirst ? nativeAxis(axis, rankOf({ data: joined })) : axis;
+  const native = isFirst ? nativeAxis(axis, rankOf(inputAt(inputs))) : axis;
   const data = merged(call, build.apply("Concat", values, { axis: native }, name), isFirst);
   return { data, mask: joinedMask(inputs, call, axis) };
 };

@@ -54,6 +54,9 @@ interface Scope {
   readonly made: Map<string, Value>;
 }
 
+/** How many layers may lie around one: wrappers, cells, layers that serve as activations. */
+const deepestNesting = 16;
+
 const noArguments: CallArguments = { named: new Map(), config: new Config({}) };
 
 /** Builds a network; layers are recorded in the order of their first call. */
@@ -103,7 +106,7 @@ export class Network {
     const made = known?.made ?? new Map<string, Value>();
     const config = new Config(spec.config);
     const outputs = this.#located(spec, () =>
-      this.#lower(definition, spec, config, inputs, call, { weights, made, prefix: "", holder: [] }),
+      this.#lower(definition, spec, config, inputs, call, { weights, made, prefix: "", depth: 0, holder: [] }),
     );
     const [output] = outputs;
     if (output === undefined) throw new GraftError("model-invalid", "the layer gives nothing", { path: [spec.name] });
@@ -179,11 +182,17 @@ export class Network {
       kerasVersion: this.#options.kerasVersion ?? 3,
       weight: (weight, shape, options = {}) => this.#weight(spec, place, weight, shape, options),
       inner: (className, innerConfig, innerInputs, { name, holder, call: innerCall = noArguments }: InnerOptions) => {
-        const inner = this.#definition({ className, name, config: {} });
+        if (place.depth >= deepestNesting) {
+          throw new GraftError("model-refused", "layers lie within layers too deeply", {
+            expected: `${deepestNesting}`,
+          });
+        }
+        const inner = this.#definition({ className, name: spec.name, config: {} });
         const prefix = place.prefix === "" ? name : `${place.prefix}/${name}`;
         return this.#lower(inner, spec, innerConfig, innerInputs, innerCall, {
           ...place,
           prefix,
+          depth: place.depth + 1,
           holder: [...place.holder, ...holder],
         });
       },
@@ -231,6 +240,8 @@ interface Place {
   readonly weights: LayerWeight[];
   readonly made: Map<string, Value>;
   readonly prefix: string;
+  /** How many layers are around it. */
+  readonly depth: number;
   readonly holder: readonly string[];
 }
 

@@ -158,5 +158,5 @@ export const normalizationLayers: readonly (readonly [string, LayerDefinition])[
   ["LayerNormalization", { lower: layerNormalization, passesMask: true }],
   ["GroupNormalization", { lower: groupNormalization, passesMask: true }],
   ["UnitNormalization", { lower: unitNormalization, passesMask: true }],
-  ["RMSNormalization", { lower: rmsNormalization, passesMask: true }],
+  ["RMSNormalization", { lower: rmsNormalization }],
 ];

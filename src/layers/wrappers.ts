@@ -114,5 +114,5 @@ const spectralNormalization: LowerLayer = (inputs, call) => {
 export const wrapperLayers: readonly (readonly [string, LayerDefinition])[] = [
   ["Bidirectional", { lower: bidirectional }],
   ["TimeDistributed", { lower: timeDistributed, passesMask: true }],
-  ["SpectralNormalization", { lower: spectralNormalization, passesMask: true }],
+  ["SpectralNormalization", { lower: spectralNormalization }],
 ];
