@@ -254,9 +254,11 @@ const bandPart: Lower = (call) => {
   const [below, above] = [call.integer(1), call.integer(2)];
   const diagonal = (offset: number) =>
     build.constant({ dtype: "int64", shape: [], data: BigInt64Array.of(BigInt(offset)) });
-  if (!isFloating(x.dtype)) throw call.refused("bands of whole numbers are not supported");
-  const upper = below < 0 ? x : build.apply("Trilu", [x, diagonal(-below)], { upper: true });
-  return above < 0 ? upper : call.apply("Trilu", [upper, diagonal(above)], { upper: false });
+  // ONNX Runtime has no kernel for the other whole numbers.
+  const operand = isFloating(x.dtype) || x.dtype === "bool" ? x : build.cast(x, "int64");
+  const upper = below < 0 ? operand : build.apply("Trilu", [operand, diagonal(-below)], { upper: true });
+  const band = above < 0 ? upper : call.apply("Trilu", [upper, diagonal(above)], { upper: false });
+  return build.castLike(band, x);
 };
 
 const linearSpace: Lower = (call) => {
