@@ -24,7 +24,7 @@ export interface RunPlace {
 }
 
 /** A model that is called in a model twice, and so on, grows as a power: no real one comes near. */
-const mostCalls = 100_000;
+const mostCalls = 30_000;
 
 /** Runs models, nested ones in place, and counts the calls. */
 export class ModelRun {
