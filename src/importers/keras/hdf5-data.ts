@@ -322,11 +322,6 @@ const readers: ReadonlyMap<string, Reader> = new Map<string, Reader>([
   ["unsigned 8", (view, at, isLittle) => Number(view.getBigUint64(at, isLittle))],
 ]);
 
-/** Whether elements of this type are read as numbers. */
-export function isNumeric(type: Hdf5Type): boolean {
-  return "isBigEndian" in type && readers.has(`${type.kind} ${type.size}`);
-}
-
 function notNumbers(type: Hdf5Type): GraftError {
   return new GraftError("model-invalid", "the elements are no numbers that are read", {
     actual: type.kind === "other" ? type.name : `${type.kind}, ${type.size} to an element`,
