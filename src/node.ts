@@ -14,6 +14,14 @@ export { type ApplicationOptions, type LoadedApplication, loadApplication } from
 export { type Conversion, convertModel } from "./model/convert-node.ts";
 export { defaultBase, type LoadBaseOptions, loadBase } from "./model/load-base-node.ts";
 export { type OpenOptions, openModel } from "./model/open-model-node.ts";
+export {
+  type AvailableBase,
+  availableBases,
+  type PulledModel,
+  type PullOptions,
+  pullModel,
+} from "./model/pull-node.ts";
+export { type Search, type SearchQuery, search } from "./model/search-node.ts";
 export { readModelFile, writeModelFile } from "./onnx/files-node.ts";
 export { type NodeRuntimeOptions, nodeRuntime } from "./runtime/onnxruntime-node.ts";
 export { csvLogger, jsonLogger, type ModelCheckpointOptions, modelCheckpoint } from "./training/callbacks-node.ts";

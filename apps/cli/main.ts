@@ -6,6 +6,8 @@ import { exitCodeOf, explain, obeyTheTerminal } from "./errors.ts";
 import type { EvaluateOptions } from "./evaluate.ts";
 import type { InspectOptions } from "./inspect.ts";
 import type { PredictOptions } from "./predict.ts";
+import type { PullCommandOptions } from "./pull.ts";
+import type { SearchCommandOptions } from "./search.ts";
 import type { TrainOptions } from "./train.ts";
 
 // What npm wrote: a package.json without a version cannot be installed.
@@ -28,7 +30,7 @@ program
   .argument("<photos>", "a folder with a folder of photos for each class")
   .option(
     "--base <model>",
-    "a name (MobileNetV2, pocket) or a file (.onnx, Keras weights .h5); default: the best at hand",
+    "a name (MobileNetV2, pocket), a file or folder of any format, or an address; default: the best at hand",
   )
   .option("--out <folder>", "the run's folder (default: runs/<photos>)")
   .option(
@@ -36,8 +38,8 @@ program
     "the side of the pictures the base is given (default: the base's own)",
     wholeNumber(16, 4096),
   )
-  .option("--cut <value>", "the value of an .onnx file to take as features (default: what goes into its classifier)")
-  .option("--range <name>", "the values an .onnx file was trained on (default: what it says, else measured)")
+  .option("--cut <value>", "the value or layer to take as features (default: what goes into its classifier)")
+  .option("--range <name>", "the values the base was trained on (default: what it says, else measured)")
   .option("--fine-tune <depth>", "auto, none, or how many of the last stages of the base (default: auto)", depth)
   .option("--epochs <count>", "how often fine-tuning goes over the photos (default: by their number)", wholeNumber(1))
   .option(
@@ -164,6 +166,46 @@ program
   .action(async (model: string, out: string, _: unknown, command: Command) => {
     const { convert } = await import("./convert.ts");
     await convert(model, out, command.optsWithGlobals<ConvertOptions>());
+  });
+
+program
+  .command("search")
+  .description("find pre-trained models: in the built-in catalogue and, where there is a network, on the hubs")
+  .argument("[words...]", "all must be found: birds, mobilenet, speech")
+  .addOption(new Option("--task <task>", "what it is for").choices(["image", "text", "audio"]))
+  .option("--architecture <name>", "a part of the architecture's name: mobilenet, vit")
+  .option("--dataset <name>", "a part of the name of what it was trained on: imagenet-21k")
+  .addOption(new Option("--source <hub>", "where to look").choices(["keras", "tfhub", "hf", "kaggle"]))
+  .option("--limit <count>", "the most of each source (default: 10)", wholeNumber(1, 100))
+  .option("--offline", "never ask the network")
+  .option("--json", "print one JSON document")
+  .action(async (words: string[], _: unknown, command: Command) => {
+    const { search } = await import("./search.ts");
+    await search(words, command.optsWithGlobals<SearchCommandOptions>());
+  });
+
+program
+  .command("pull")
+  .description("bring a model onto this machine and verify it")
+  .argument("<model>", anyModel)
+  .option("--lock", "write into graft.lock what the address means (default: where there is a graft.lock)")
+  .option("--no-lock", "leave graft.lock as it is")
+  .option("--offline", "never ask the network")
+  .option("--json", "print one JSON document")
+  .action(async (model: string, _: unknown, command: Command) => {
+    const { pull } = await import("./pull.ts");
+    await pull(model, command.optsWithGlobals<PullCommandOptions>());
+  });
+
+program
+  .command("base")
+  .description("what is on this machine to start from")
+  .command("list")
+  .description("list the models on this machine, and what each takes")
+  .option("--json", "print one JSON document")
+  .action(async (_: unknown, command: Command) => {
+    const { baseList } = await import("./base.ts");
+    await baseList(command.optsWithGlobals<{ json?: boolean }>());
   });
 
 program
