@@ -47,7 +47,8 @@ const discretization: LowerLayer = (inputs, call) => {
   const mode = config.text("output_mode", "int");
   const bins = build.reduceSum(passed, [-1], false);
   if (mode !== "int") return encoded(bins, boundaries.length + 1, mode, undefined, call);
-  return asLast(call, build.apply("Identity", [bins], {}, name));
+  // The type that Keras gives whole numbers.
+  return asLast(call, build.apply("Cast", [bins], { to: call.kerasVersion >= 3 ? "int32" : "int64" }, name));
 };
 
 /** The most entries of a vocabulary that every number is compared with. */
