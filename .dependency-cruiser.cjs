@@ -42,7 +42,10 @@ const roomRules = Object.entries(rows).flatMap(([room, imports]) => {
       comment: `A test in \`${room}\` may import what the room may, and \`testing\`, \`shapes\`, \`passes\` and \`runtime\` to judge it.`,
       severity: "error",
       from: { path: `^src/${room}/.*${TEST}` },
-      to: { path: "^src/", pathNot: roomPaths([...new Set([...own, "testing", "shapes", "passes", "runtime"])]) },
+      to: {
+        path: "^src/",
+        pathNot: roomPaths([...new Set([...own, "testing", "shapes", "gradient", "passes", "runtime"])]),
+      },
     },
   ];
 });

@@ -1,5 +1,5 @@
 /** @file The files room: bytes on disk, whole or not at all. Only files named `*-node.ts` read it. */
-export { type KillableOptions, runKillable, serveTask } from "./killable-node.ts";
+export { runKillable, serveTask } from "./killable-node.ts";
 export { packageFile, packageVersion } from "./package-node.ts";
 export { isAlive, isDiskFull, reasonOf, systemCode } from "./system-node.ts";
 export { readBytes, unwritable, writeWhole } from "./whole-node.ts";

@@ -1,5 +1,5 @@
 /** @file The inspection room: does a model fit, and how is that known. */
-export { checkFit, type FitCheck } from "./check-fit.ts";
+export { checkFit } from "./check-fit.ts";
 export type {
   DataReport,
   Finding,

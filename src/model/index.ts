@@ -15,8 +15,8 @@ export {
 } from "./artifactMetadata.ts";
 export type { Base, Provenance, ValueRange } from "./base.ts";
 export { type FineTuningPoint, fineTuningPoints } from "./base-points.ts";
-export { signedRange, valueRanges } from "./base-ranges.ts";
-export { type BaseReach, baseReach } from "./base-reach.ts";
+export { valueRanges } from "./base-ranges.ts";
+export { baseReach } from "./base-reach.ts";
 export { type BaseOptions, baseOf } from "./base-source.ts";
 export {
   type ClassifierHead,
