@@ -64,8 +64,10 @@ function withLayers(
   const endOf = (layer: LayerScope) => Math.max(-1, ...layer.values.map((name) => definedAt.get(name) ?? -1));
   const ordered = layers.map((layer) => ({ layer, end: endOf(layer) })).sort((a, b) => a.end - b.end);
   const consumers = consumersOf(graph);
+  const inside = insideLayers(graph, ordered);
   let first = 0;
-  const points = found.map(({ value, after }) => {
+  const between = found.filter(({ after }) => !inside.has(after));
+  const points = between.map(({ value, after }) => {
     while ((ordered[first]?.end ?? Number.POSITIVE_INFINITY) <= after) first++;
     const remaining = ordered.slice(first).map(({ layer }) => layer);
     const trainable = remaining.flatMap(({ weights }) =>
@@ -76,6 +78,23 @@ function withLayers(
   });
   const ends = blockEnds(points);
   return points.map(({ forks: _, ...point }, index) => ({ ...point, isBlockEnd: ends.has(index) }));
+}
+
+/** The positions of nodes after which a layer goes on whose weights were read already: between a convolution and its activation. */
+function insideLayers(
+  graph: LayeredGraph["graph"],
+  layers: readonly { readonly layer: LayerScope; readonly end: number }[],
+): ReadonlySet<number> {
+  const readAt = new Map<string, number>();
+  graph.nodes.forEach((node, index) => {
+    for (const { name } of usesOf(node)) if (!readAt.has(name)) readAt.set(name, index);
+  });
+  const inside = new Set<number>();
+  for (const { layer, end } of layers) {
+    const reads = layer.weights.map(({ name }) => readAt.get(name) ?? Number.POSITIVE_INFINITY);
+    for (let index = Math.min(...reads); index < end; index++) inside.add(index);
+  }
+  return inside;
 }
 
 /**

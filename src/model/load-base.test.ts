@@ -226,7 +226,10 @@ describe("loadApplication", () => {
     ];
     for (const each of refused)
       await expect(loadApplication("MobileNetV2", each)).rejects.toMatchObject({ code: "usage" });
-    await expect(loadApplication("ResNet9000")).rejects.toMatchObject({ code: "usage", expected: "MobileNetV2" });
+    await expect(loadApplication("ResNet9000")).rejects.toMatchObject({
+      code: "usage",
+      expected: expect.stringContaining("MobileNetV2"),
+    });
   });
 
   it.skipIf(!hasWeights)("reads a weights file that fits, and names the layer where one does not", async () => {
