@@ -5,6 +5,7 @@ keras.applications at other sizes, widths, poolings and tops. Run with TensorFlo
 
 A case is a function's name with its arguments: ResNet101V2?input_shape=65x97x3&include_top=false&pooling=avg.
 Without any, those of the list below are made. GRAFT_APPLICATIONS=FOLDER lets applications.test.ts judge them.
+Some of the smallest lie in tests/fixtures/applications, under shorter names.
 """
 import json
 import os
