@@ -31,6 +31,31 @@ export function complexProduct(call: Call): Slot {
   };
 }
 
+/** eᵃ·(cos b + i·sin b). */
+export function complexExponential(call: Call): Slot {
+  const { build } = call;
+  const { real, imaginary } = complexAt(call, 0);
+  const size = build.exp(real);
+  return {
+    kind: "complex",
+    real: build.mul(size, build.apply("Cos", [imaginary])),
+    imaginary: build.mul(size, build.apply("Sin", [imaginary])),
+  };
+}
+
+/** The angle of (x, y), in [−π, π]: the arc tangent of y/x, half a turn further where x is negative. */
+export function angleOf(call: Call, y: Value, x: Value): Value {
+  const { build } = call;
+  const zero = build.scalar(0, x);
+  const [half, quarter] = [build.scalar(Math.PI, x), build.scalar(Math.PI / 2, x)];
+  const isBelow = build.less(y, zero);
+  const turned = build.where(isBelow, build.neg(half), half);
+  const plain = build.apply("Atan", [build.div(y, x)]);
+  const across = build.where(build.less(x, zero), build.add(plain, turned), plain);
+  const upright = build.where(build.equal(y, zero), zero, build.where(isBelow, build.neg(quarter), quarter));
+  return call.apply("Where", [build.equal(x, zero), upright, across]);
+}
+
 /** √(a² + b²). */
 function magnitude({ build }: Call, { real, imaginary }: Complex): Value {
   return build.sqrt(build.add(build.square(real), build.square(imaginary)));
@@ -137,6 +162,13 @@ function knownSize(call: Call, shape: Shape | undefined): number {
 }
 
 export const complexRows: OperatorRows = [
+  [
+    "Angle",
+    (call) => {
+      const { real, imaginary } = complexAt(call, 0);
+      return angleOf(call, imaginary, real);
+    },
+  ],
   ["Complex", (call) => ({ kind: "complex", real: call.value(0), imaginary: call.value(1) })],
   ["ComplexAbs", (call) => magnitude(call, complexAt(call, 0))],
   [

@@ -1,6 +1,6 @@
 /** @file Convolutions and their transposes, in two and three dimensions. */
 import type { Oriented, Value } from "../../../graph/index.ts";
-import { GraftError, type Shape } from "../../../tensor/index.ts";
+import { float32, GraftError, type Shape } from "../../../tensor/index.ts";
 import { shapeOf } from "./align.ts";
 import type { Call, Lower, OperatorRows } from "./call.ts";
 import { inner, isChannelsFirst, mapOf, padsOf, windowOf } from "./window.ts";
@@ -133,11 +133,46 @@ function targetSizes(call: Call, spatial: number): readonly unknown[] {
   return sizes.length === spatial ? sizes : inner(sizes as readonly number[], isChannelsFirst(call, spatial));
 }
 
+/** The largest kernel that takes patches apart. */
+const mostPatchElements = 2 ** 22;
+
+/** All elements of each window as channels: a convolution of every channel with a kernel of one 1 for each place. */
+const patches: Lower = (call) => {
+  const { build } = call;
+  expectRank(call, 4);
+  const ones = [1, 1, 1, 1];
+  const [sides, strides, dilations] = [call.ints("ksizes", ones), call.ints("strides", ones), call.ints("rates", ones)];
+  const kernelShape = inner(sides, false);
+  const { x, wrap } = mapOf(call, 0, false);
+  const channels = channelsOf(call, x);
+  const places = kernelShape.reduce((product, side) => product * side, 1);
+  if (places * places * channels > mostPatchElements) throw call.refused("the patches are too large");
+  const window = {
+    strides: inner(strides, false),
+    dilations: inner(dilations, false),
+    padding: call.text("padding", "VALID"),
+    explicit: undefined,
+    isFirst: false,
+  };
+  const data = new Float32Array(channels * places * places);
+  for (let row = 0; row < channels * places; row++) data[row * places + (row % places)] = 1;
+  const kernel = build.constant(float32([channels * places, 1, ...kernelShape], data), `${call.name}/places`);
+  const attributes = { group: channels, strides: window.strides, dilations: window.dilations, kernelShape };
+  const pads = padsOf(call, x.shape?.slice(2) ?? [], kernelShape, window);
+  const y = build.apply("Conv", [x, kernel], { ...attributes, ...pads });
+  // [N, C·places, h, w] to [N, places·C, h, w].
+  const [height, width] = y.shape?.slice(2) ?? [];
+  if (typeof height !== "number" || typeof width !== "number") throw call.refused("the sizes of patches must be known");
+  const split = build.transpose(build.reshape(y, [-1, channels, places, height, width]), [0, 2, 1, 3, 4]);
+  return wrap(build.reshape(split, [-1, places * channels, height, width]));
+};
+
 export const convolutionRows: OperatorRows = [
   ["Conv2D", convolution(2, false)],
   ["Conv2DBackpropInput", transposedConvolution(2, false)],
   ["Conv3D", convolution(3, false)],
   ["Conv3DBackpropInputV2", transposedConvolution(3, false)],
   ["DepthwiseConv2dNative", convolution(2, true)],
+  ["ExtractImagePatches", patches],
   ["DepthwiseConv2dNativeBackpropInput", transposedConvolution(2, true)],
 ];

@@ -76,13 +76,16 @@ const setItem: Lower = (call) => {
   const element = call.value(2);
   const place = call.knownIntegers(1)?.[0];
   if (list.elements !== undefined && place !== undefined) {
-    if (!(place >= 0 && place < list.elements.length)) {
+    const grows = call.bool("resize_if_index_out_of_bounds", false) && place < mostElements;
+    if (!(place >= 0 && (grows || place < list.elements.length))) {
       throw new GraftError("model-invalid", "an element lies outside its list", {
         expected: `below ${list.elements.length}`,
         actual: `${place}`,
       });
     }
-    return { ...list, elements: list.elements.toSpliced(place, 1, element) };
+    const length = Math.max(list.elements.length, place + 1);
+    const grown = Array.from({ length }, (_, index) => list.elements?.[index]);
+    return { ...list, elements: grown.toSpliced(place, 1, element) };
   }
   if (list.elements === undefined && list.stacked === undefined) {
     return { ...list, added: { at: call.slot(1), element } };

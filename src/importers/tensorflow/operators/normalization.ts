@@ -31,7 +31,10 @@ function batchStatistics(
   wrap: (value: Value) => Oriented,
 ): readonly Given[] {
   const { build } = call;
-  call.context.remark("Batch normalization takes the statistics of the batch, as the model was saved for training.");
+  // Keras 2 writes layer norm so, with all rows as the channels of one picture.
+  if (x.shape?.[0] !== 1) {
+    call.context.remark("Batch normalization takes the statistics of the batch, as the model was saved for training.");
+  }
   const axes = (x.shape ?? []).flatMap((_, axis) => (axis === 1 ? [] : [axis]));
   const inner = axes.slice(1).map((axis) => axis - 1);
   const mean = build.reduceMean(x, axes);
@@ -66,6 +69,16 @@ const batchNorm: Lower = (call) => {
   return Oriented.first(build, call.apply("BatchNormalization", [x, scale, offset, vector(1), vector(2)], own));
 };
 
+/** x, mean, variance, what is added and what scales, as frozen graphs of 2015 have them. */
+const globalBatchNorm: Lower = (call) => {
+  const { x, wrap } = mapOf(call, 0, false);
+  const [mean, variance, offset, gamma] = [1, 2, 3, 4].map((index) => call.value(index));
+  const isScaled = call.bool("scale_after_normalization", true);
+  const scale = isScaled || gamma === undefined ? gamma : call.build.onesLike(gamma);
+  const own = { epsilon: call.float("variance_epsilon", 1e-3) };
+  return wrap(call.apply("BatchNormalization", [x, scale, offset, mean, variance], own));
+};
+
 function softmax(operator: "Softmax" | "LogSoftmax"): Lower {
   return (call) => {
     const data = call.oriented(0);
@@ -74,6 +87,7 @@ function softmax(operator: "Softmax" | "LogSoftmax"): Lower {
 }
 
 export const normalizationRows: OperatorRows = [
+  ["BatchNormWithGlobalNormalization", globalBatchNorm],
   ["FusedBatchNorm", fusedBatchNorm],
   ["FusedBatchNormV2", fusedBatchNorm],
   ["FusedBatchNormV3", fusedBatchNorm],

@@ -2,8 +2,9 @@
 import type { PointwiseOperators, Value } from "../../../graph/index.ts";
 import { isFloating, tensorOf } from "../../../tensor/index.ts";
 import { aligned, elementwise } from "./align.ts";
+import { withBias } from "./bias.ts";
 import type { Call, Lower, OperatorRows } from "./call.ts";
-import { complexProduct, eitherComplex } from "./complex.ts";
+import { angleOf, complexExponential, complexProduct, eitherComplex } from "./complex.ts";
 
 type Plain = {
   [K in keyof PointwiseOperators]: object extends PointwiseOperators[K] ? K : never;
@@ -149,19 +150,34 @@ const bucketize: Lower = (call) => {
 /** The product or the sum of two complex tensors is none of ONNX's; that of real ones is. */
 const product: Lower = (call) => (eitherComplex(call) ? complexProduct(call) : binary("Mul")(call));
 
+/** A sum, in which a number for each channel may be a bias of the convolution or the product before it. */
+const sum: Lower = (call) => {
+  if (call.inputs.length === 2) {
+    for (const bias of [1, 0]) {
+      const map = call.slot(1 - bias);
+      const rank = map.kind === "tensor" ? map.data.shape?.length : undefined;
+      const found = rank && withBias(call, 1 - bias, call.slot(bias), rank - 1);
+      if (found) return found;
+    }
+  }
+  return binary("Add")(call);
+};
+
 const passed: Lower = (call) => call.slot(0);
 
 export const pointwiseRows: OperatorRows = [
   ["Abs", unary("Abs")],
   ["Acos", unary("Acos")],
   ["Acosh", unary("Acosh")],
-  ["Add", binary("Add")],
+  ["AccumulateNV2", many("Add")],
+  ["Add", sum],
   ["AddN", many("Add")],
-  ["AddV2", binary("Add")],
+  ["AddV2", sum],
   ["ApproximateEqual", approximately],
   ["Asin", unary("Asin")],
   ["Asinh", unary("Asinh")],
   ["Atan", unary("Atan")],
+  ["Atan2", both((y, x, call) => angleOf(call, y, x))],
   ["Atanh", unary("Atanh")],
   ["BitwiseAnd", binary("BitwiseAnd")],
   ["BitwiseOr", binary("BitwiseOr")],
@@ -179,7 +195,7 @@ export const pointwiseRows: OperatorRows = [
   ["Equal", binary("Equal")],
   ["Erf", unary("Erf")],
   ["Erfc", each((x, call) => call.apply("Sub", [call.build.scalar(1, x), call.build.apply("Erf", [x])]))],
-  ["Exp", unary("Exp")],
+  ["Exp", (call) => (eitherComplex(call) ? complexExponential(call) : unary("Exp")(call))],
   ["Expm1", each((x, call) => call.apply("Sub", [call.build.exp(x), call.build.scalar(1, x)]))],
   [
     "FakeQuantWithMinMaxArgs",

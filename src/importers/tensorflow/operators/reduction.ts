@@ -87,7 +87,10 @@ const topK: Lower = (call) => {
   return [values, build.cast(indices, indexType(call))];
 };
 
-/** ln Σ exp x over the axes is spelled out by TensorFlow; the norm is not. */
+/** Half the sum of the squares of all elements. */
+const halfSquares: Lower = (call) =>
+  call.build.scale(call.apply("ReduceSumSquare", [call.oriented(0).native], { keepdims: false }), 0.5);
+
 export const reductionRows: OperatorRows = [
   ["All", logical("ReduceMin")],
   ["Any", logical("ReduceMax")],
@@ -95,6 +98,7 @@ export const reductionRows: OperatorRows = [
   ["ArgMin", extreme("ArgMin")],
   ["Cumsum", cumulative("CumSum")],
   ["EuclideanNorm", reduction("ReduceL2")],
+  ["L2Loss", halfSquares],
   ["Max", reduction("ReduceMax")],
   ["Mean", reduction("ReduceMean")],
   ["Min", reduction("ReduceMin")],

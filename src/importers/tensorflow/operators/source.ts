@@ -1,6 +1,6 @@
 /** @file Where values come from, and operators that pass them on. */
 
-import { GraftError, numbersOf, type Tensor } from "../../../tensor/index.ts";
+import { float32, GraftError, type NumericTensor, numbersOf, type Tensor } from "../../../tensor/index.ts";
 import type { Call, Lower, OperatorRows, Slot } from "./call.ts";
 import { Weight } from "./weight.ts";
 
@@ -18,9 +18,19 @@ export function computable(tensor: Tensor): Tensor {
   return { dtype: "float32", shape: tensor.shape, data: Float32Array.from(numbersOf(tensor)) };
 }
 
+/** Real and imaginary parts lie in pairs. */
+function complexConstant(call: Call, tensor: NumericTensor): Slot {
+  const part = (offset: number, name: string) => {
+    const data = Float32Array.from({ length: tensor.data.length / 2 }, (_, at) => Number(tensor.data[2 * at + offset]));
+    return call.build.constant(float32(tensor.shape, data), `${call.name}/${name}`);
+  };
+  return { kind: "complex", real: part(0, "real"), imaginary: part(1, "imaginary") };
+}
+
 const constant: Lower = (call: Call) => {
   const tensor = call.tensor("value");
   if (tensor === undefined) throw new GraftError("model-invalid", "the constant has no value");
+  if (tensor.dtype === "complex64") return complexConstant(call, tensor);
   return weightSlot(new Weight(call.context.outermost, call.context.outermost.unused(call.name), computable(tensor)));
 };
 

@@ -1,5 +1,6 @@
 /** @file Every operator of TensorFlow that is lowered, with what it computes. */
 import { biasRows } from "./bias.ts";
+import { blockRows } from "./blocks.ts";
 import type { Lower } from "./call.ts";
 import { complexRows } from "./complex.ts";
 import { controlRows } from "./control.ts";
@@ -21,6 +22,7 @@ import { stridedSliceRows } from "./strided-slice.ts";
 /** By the operator's name in a GraphDef. */
 export const operatorTable: ReadonlyMap<string, Lower> = new Map<string, Lower>([
   ...biasRows,
+  ...blockRows,
   ...complexRows,
   ...controlRows,
   ...convolutionRows,
