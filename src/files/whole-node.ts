@@ -7,19 +7,19 @@ import { isDiskFull, reasonOf } from "./system-node.ts";
 let written = 0;
 
 /**
- * Writes a file so that no half file is ever seen, and what was there stays until the new one is whole. Folders on the
+ * Writes a file, whose content may come in pieces, so that no half file is ever seen, and what was there stays until the new one is whole. Folders on the
  * way are made.
  *
  * @throws GraftError `out-of-resources` where the disk is full, `usage` where the folder cannot be written
  */
-export async function writeWhole(path: string, content: Uint8Array | string): Promise<void> {
+export async function writeWhole(path: string, content: Uint8Array | string | readonly Uint8Array[]): Promise<void> {
   written += 1;
   const temporary = `${path}.${process.pid}.${written}.tmp`;
   try {
     await mkdir(dirname(path), { recursive: true });
     const file = await open(temporary, "wx");
     try {
-      await file.writeFile(content);
+      for (const part of Array.isArray(content) ? content : [content]) await file.writeFile(part);
       await file.sync();
     } finally {
       await file.close();

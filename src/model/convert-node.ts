@@ -2,7 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { writeWhole } from "../files/index.ts";
 import { readModelFile, writeModelFile } from "../onnx/files-node.ts";
-import { onnxModelOf, writeModel } from "../onnx/index.ts";
+import { onnxModelOf } from "../onnx/index.ts";
 import { familyOfHandle } from "./application-node.ts";
 import { withImported } from "./import-node.ts";
 import { isOnnx, locateModel, type OpenOptions, openModel } from "./open-model-node.ts";
@@ -21,7 +21,7 @@ export type Conversion = Pick<SourceDescription, "format" | "remarks" | "textSte
 export async function convertModel(handle: string, out: string, options: OpenOptions = {}): Promise<Conversion> {
   if (familyOfHandle(handle) !== undefined) {
     const { graph, ...model } = await openModel(handle, options);
-    await writeWhole(out, writeModel(onnxModelOf(graph, { metadata: importMetadata(model) })));
+    await writeModelFile(out, onnxModelOf(graph, { metadata: importMetadata(model) }));
     return model;
   }
   const { path } = await locateModel(handle, options);
@@ -32,7 +32,7 @@ export async function convertModel(handle: string, out: string, options: OpenOpt
   }
   if (options.customLayers !== undefined) {
     const { graph, ...source } = await readSource(path, options.customLayers);
-    await writeWhole(out, writeModel(onnxModelOf(graph, { metadata: importMetadata(source) })));
+    await writeModelFile(out, onnxModelOf(graph, { metadata: importMetadata(source) }));
     return source;
   }
   return await withImported({ path }, { signal: options.signal, ...options.limits }, async (file, imported) => {

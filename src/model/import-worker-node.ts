@@ -1,8 +1,8 @@
 /** @file The process that reads a stranger's file: it may hang, run out of memory or crash, and only it. */
-import { writeFile } from "node:fs/promises";
 import { serveTask } from "../files/index.ts";
 import type { Graph } from "../graph/index.ts";
-import { onnxModelOf, writeModel } from "../onnx/index.ts";
+import { writeModelFile } from "../onnx/files-node.ts";
+import { onnxModelOf } from "../onnx/index.ts";
 import { baseFromWeights } from "./application-node.ts";
 import type { Imported, ImportTask } from "./import-node.ts";
 import { holdsWeightsOnly, readSource } from "./read-source-node.ts";
@@ -10,7 +10,7 @@ import { importMetadata } from "./source.ts";
 
 serveTask(async ({ path, out, base }: ImportTask): Promise<Imported> => {
   const write = async (graph: Graph, metadata: ReadonlyMap<string, string> = new Map()) =>
-    await writeFile(out, writeModel(onnxModelOf(graph, { metadata })), { flag: "wx" });
+    await writeModelFile(out, onnxModelOf(graph, { metadata }));
   if (base !== undefined && (await holdsWeightsOnly(path))) {
     const { graph, ...rest } = await baseFromWeights(path, base);
     await write(graph);

@@ -5,7 +5,7 @@ import { GraftError } from "../tensor/index.ts";
 import { externalDataBeside } from "./external-data-node.ts";
 import type { OnnxModel } from "./model.ts";
 import { readModel } from "./read.ts";
-import { writeModel } from "./write.ts";
+import { writeModelParts } from "./write.ts";
 
 /** A protobuf message, and so a model in one file, ends at 2 GiB. */
 const maximumBytes = 2 ** 31 - 1;
@@ -37,5 +37,5 @@ export async function readModelFile(path: string): Promise<OnnxModel> {
  * @throws GraftError `out-of-resources` where the disk is full, `usage` where the folder cannot be written
  */
 export async function writeModelFile(path: string, model: OnnxModel): Promise<void> {
-  await writeWhole(path, writeModel(model));
+  await writeWhole(path, writeModelParts(model));
 }

@@ -1,5 +1,5 @@
 /** @file Writing: a graph becomes the bytes of an ONNX file, self-contained and the same every time. */
-import { create, type Message, toBinary } from "@bufbuild/protobuf";
+import { create, type Message } from "@bufbuild/protobuf";
 import {
   definitionsOf,
   type ForeignAttribute,
@@ -15,6 +15,7 @@ import { attributeTypes, writeAttributes } from "./attributes.ts";
 import { GraphExtras, ModelExtras, NodeExtras } from "./extras.ts";
 import type { OnnxModel } from "./model.ts";
 import { allGraphs, needsOf } from "./needs.ts";
+import { concatenated, modelParts } from "./parts.ts";
 import {
   type AttributeProto,
   AttributeProtoSchema,
@@ -30,11 +31,16 @@ import { writeValueInfo } from "./types.ts";
 /** Protobuf's own limit, which every reader of ONNX keeps. */
 const maximumBytes = 2 ** 31 - 1;
 
+/** The bytes of a file that holds the model. Throws as `writeModelParts`. */
+export function writeModel(model: OnnxModel): Uint8Array<ArrayBuffer> {
+  return concatenated(writeModelParts(model));
+}
+
 /**
- * The bytes of a file that holds the model, all data inside. The operator set is the model's own, or the lowest above
+ * The bytes of a file that holds the model, all data inside, in pieces: large ones look into the memory of its weights. The operator set is the model's own, or the lowest above
  * it that has what the graph uses. Throws when the graph is not well formed, or when the file would pass protobuf's limit of 2 GiB.
  */
-export function writeModel(model: OnnxModel): Uint8Array<ArrayBuffer> {
+export function writeModelParts(model: OnnxModel): readonly Uint8Array[] {
   const graph = verify(model.graph);
   const size = constantBytes(graph);
   if (size > maximumBytes) {
@@ -62,7 +68,7 @@ export function writeModel(model: OnnxModel): Uint8Array<ArrayBuffer> {
     proto.configuration = configuration;
     if ($unknown !== undefined) proto.$unknown = $unknown;
   }
-  return toBinary(ModelProtoSchema, proto);
+  return modelParts(proto);
 }
 
 function constantBytes(graph: Graph): number {
