@@ -20,6 +20,14 @@ export interface Shared {
   readonly remarks: Set<string>;
   /** By the name of the node that reads it. */
   readonly variables: ReadonlyMap<string, Slot>;
+  /** How many nodes of functions may still be lowered, so that no nesting of loops takes for ever. */
+  readonly budget: { left: number };
+}
+
+/** What stands for nodes that need not be lowered. */
+export interface Bound {
+  has(name: string): boolean;
+  get(name: string): Slot | undefined;
 }
 
 /** Where a reference points: `node` or `node:1`. */
@@ -88,7 +96,7 @@ interface Run {
   readonly nodes: readonly TfNode[];
   readonly outputs: readonly string[];
   /** What stands for the inputs and the variables, by the node's name. */
-  readonly bound: ReadonlyMap<string, Slot>;
+  readonly bound: Bound;
   readonly build: Builder;
   readonly depth: number;
   /** Told of every node with the numbers of the first node that it appended, and of the first that it did not. */
@@ -136,11 +144,7 @@ export function lowerNodes(run: Run): readonly (Slot | undefined)[] {
   return run.outputs.map(slotOf);
 }
 
-function dependsOnProblem(
-  node: TfNode,
-  results: ReadonlyMap<string, readonly Slot[]>,
-  bound: ReadonlyMap<string, Slot>,
-): boolean {
+function dependsOnProblem(node: TfNode, results: ReadonlyMap<string, readonly Slot[]>, bound: Bound): boolean {
   const missing = node.inputs.find((reference) => {
     const [name, output] = parseReference(reference);
     return results.has(name) && results.get(name)?.[output] === undefined && !bound.has(name);
@@ -207,10 +211,12 @@ function complexSlots(
   });
 }
 
-/** The variables that a function reads by name: those whose names it does not use for nodes of its own. */
-function variablesFor(shared: Shared, called: TfFunction): Map<string, Slot> {
-  const own = new Set(called.nodes.map((node) => node.name));
-  return new Map([...shared.variables].filter(([name]) => !own.has(name)));
+/** What stands for a function's inputs, and for the variables that it reads by names that none of its nodes has. */
+function boundIn(shared: Shared, called: TfFunction, inputs: readonly Slot[]): Bound {
+  const own = new Map(called.inputs.map((port, index) => [parseReference(port.ref)[0], inputs[index]] as const));
+  const nodes = new Set(called.nodes.map((node) => node.name));
+  const get = (name: string) => own.get(name) ?? (nodes.has(name) ? undefined : shared.variables.get(name));
+  return { get, has: (name) => get(name) !== undefined };
 }
 
 const countable: ReadonlySet<DType | undefined> = new Set<DType | undefined>(["int32", "int64", "bool"]);
@@ -229,16 +235,15 @@ function runFunction(run: Run, called: TfFunction, inputs: readonly Slot[], buil
   if (run.depth >= deepestCall) {
     throw new GraftError("model-refused", "functions call each other too deep", { path: [called.name] });
   }
-  const bound = variablesFor(run.shared, called);
-  for (const [index, port] of called.inputs.entries()) {
-    const slot = inputs[index];
-    if (slot !== undefined) bound.set(parseReference(port.ref)[0], slot);
+  run.shared.budget.left -= called.nodes.length + 1;
+  if (run.shared.budget.left < 0) {
+    throw new GraftError("model-refused", "the loops of the model are too many or too long", { path: [called.name] });
   }
   const slots = lowerNodes({
     shared: run.shared,
     nodes: called.nodes,
     outputs: called.outputs,
-    bound,
+    bound: boundIn(run.shared, called, inputs),
     build,
     depth: run.depth + 1,
   });

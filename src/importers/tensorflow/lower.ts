@@ -13,6 +13,9 @@ import { computable, weightSlot } from "./operators/source.ts";
 import { operatorTable } from "./operators/table.ts";
 import { Weight } from "./operators/weight.ts";
 
+/** Nodes of functions that are lowered in all, each round of an unrolled loop for itself. */
+const mostFunctionNodes = 500_000;
+
 /**
  * The graph that computes what the frozen one does. Its inputs and outputs are called as the ports are, and are laid out
  * as in TensorFlow; inside, maps have their channels first. Weights are initializers named after their variables.
@@ -63,6 +66,7 @@ function lowered(given: FrozenGraph): LayeredGraph & { readonly remarks: readonl
     problems: [],
     remarks: new Set(frozen.remarks),
     variables,
+    budget: { left: mostFunctionNodes },
   };
   const steps: LoweredNode[] = [];
   const maps = new Set<Value>();

@@ -62,7 +62,7 @@ function magnitude({ build }: Call, { real, imaginary }: Complex): Value {
 }
 
 /** The longest transform that is written as a matrix: its size grows with the square. */
-const longestTransform = 8192;
+const longestTransform = 4096;
 
 /** The matrix `[from, to]` of cos(2πjk/length)·factor(k) or of the sine. */
 function wave(

@@ -3,6 +3,9 @@ import { Oriented, type PadMode, type Value } from "../../../graph/index.ts";
 import { isFloating, normalizeAxis, numbersOf } from "../../../tensor/index.ts";
 import { type Call, type Lower, type OperatorRows, orientedOf, type Slot } from "./call.ts";
 
+/** More outputs than this no node has. */
+const mostParts = 65_536;
+
 /** To the end, as ONNX's Slice writes it. */
 const end = Number.MAX_SAFE_INTEGER;
 
@@ -41,7 +44,7 @@ const unpack: Lower = (call) => {
   const axis = normalizeAxis(call.int("axis", 0), call.rank(0));
   const x = call.value(0);
   const count = call.int("num", Number(x.shape?.[axis]));
-  if (!Number.isInteger(count)) throw call.refused("the number of parts must be known");
+  if (!(count >= 0 && count <= mostParts)) throw call.refused("the number of parts must be known", `${count}`);
   return Array.from({ length: count }, (_, index) => {
     const place = build.constant({ dtype: "int64", shape: [], data: BigInt64Array.of(BigInt(index)) });
     return build.apply("Gather", [x, place], { axis }, call.name);
@@ -64,7 +67,7 @@ const split: Lower = (call) => {
   const data = call.oriented(1);
   const count = call.int("num_split", 1);
   const size = data.shape?.[axis];
-  if (typeof size !== "number" || size % count !== 0) {
+  if (typeof size !== "number" || size % count !== 0 || count > mostParts) {
     throw call.refused("the size of the axis that is split must be known", `${size ?? "unknown"}`);
   }
   return parts(call, data, axis, Array(count).fill(size / count));

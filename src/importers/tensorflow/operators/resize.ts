@@ -31,6 +31,9 @@ function resize(
   };
 }
 
+/** The largest matrix that resizes an axis. */
+const mostWeights = 2 ** 24;
+
 /** Two products with matrices, which have TensorFlow's own weights; where sizes are open, ONNX's exact ones. */
 const bicubic: Lower = (call) => {
   const { build } = call;
@@ -39,6 +42,9 @@ const bicubic: Lower = (call) => {
   const [rows, columns] = call.knownIntegers(1) ?? [];
   if (typeof height !== "number" || typeof width !== "number" || rows === undefined || columns === undefined) {
     return openBicubic(call);
+  }
+  if (!(rows > 0 && columns > 0 && Math.max(rows * height, columns * width) <= mostWeights)) {
+    throw call.refused("the sizes of a bicubic resizing are not supported", `${rows}x${columns}`);
   }
   const settings = {
     alignCorners: call.bool("align_corners", false),
