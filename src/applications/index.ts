@@ -5,7 +5,6 @@ export {
   type FamilyName,
   type FamilyOptions,
   familyNames,
-  type InputShape,
   type OwnOption,
   type PublishedWeights,
 } from "./family.ts";
@@ -19,5 +18,5 @@ export {
 } from "./predictions.ts";
 export { type PreprocessingMode, preprocessInput } from "./preprocessing.ts";
 export { applicationFromQuery, queryOf } from "./query.ts";
-export { publishedFor, publishedSize } from "./shape.ts";
+export { publishedFor } from "./shape.ts";
 export { randomWeights, weightSpecsOf } from "./weights.ts";
