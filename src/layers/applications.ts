@@ -1,6 +1,7 @@
 /** @file The classes that models of keras.applications bring along: of ConvNeXt and of Inception-ResNet. */
 import type { LayerDefinition, LowerLayer } from "./layer.ts";
 import { channelsOf, floatAt, inputAt, rankOf, spreadAlong } from "./orient.ts";
+import { droppedAsOne } from "./regularization.ts";
 
 /** γ · x, a factor a channel. */
 const layerScale: LowerLayer = (inputs, call) => {
@@ -10,10 +11,11 @@ const layerScale: LowerLayer = (inputs, call) => {
   return result(call.build.apply("Mul", [x, over(gamma)], {}, call.name));
 };
 
-/** Drops whole results of a block in training: nothing otherwise. */
-const stochasticDepth: LowerLayer = (inputs, { build, name, remark }) => {
-  remark("Layers of stochastic depth drop nothing here, in training neither.");
-  return { data: inputAt(inputs).data.map((x) => build.apply("Identity", [x], {}, name)) };
+/** Drops the whole result of a block, picture by picture, in training: nothing otherwise. */
+const stochasticDepth: LowerLayer = (inputs, call) => {
+  const input = floatAt(inputs, call);
+  const sizes = Array.from({ length: rankOf(input) }, (_, axis) => (axis === 0 ? null : 1));
+  return droppedAsOne(input, sizes, call, call.config.number("drop_path_rate"));
 };
 
 /** The first input plus `scale` times the second. */

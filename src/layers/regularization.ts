@@ -4,30 +4,46 @@ import { float32 } from "../tensor/index.ts";
 import type { Flow, LayerCall, LayerDefinition, LowerLayer } from "./layer.ts";
 import { channelsOf, floatAt, inputAt, rankOf, scalar } from "./orient.ts";
 
-/** An ONNX Dropout, which training puts to work again. */
+/** An ONNX Dropout, which training puts to work again. Where `noise_shape` has a 1, what lies along that axis is dropped as one. */
 const dropout: LowerLayer = (inputs, call) => {
-  const { build, name } = call;
-  const { data } = floatAt(inputs, call);
+  const { build, name, config } = call;
+  const input = floatAt(inputs, call);
+  if (config.has("noise_shape")) return droppedAsOne(input, noiseShapeOf(input, call), call);
   const ratio = scalar(call, rateOf(call));
-  return { data: data.map((x) => build.apply("Dropout", [x, ratio], {}, name)) };
+  return { data: input.data.map((x) => build.apply("Dropout", [x, ratio], {}, name)) };
 };
 
-/** A Dropout of ones, one a channel, by which the channels are multiplied: whole channels are dropped in training. */
+/** Whole channels are dropped in training. */
 const spatialDropout: LowerLayer = (inputs, call) => {
-  const { build, name } = call;
   const input = floatAt(inputs, call);
-  const channels = channelsOf(input);
-  const rank = rankOf(input);
-  const ratio = scalar(call, rateOf(call));
+  const sizes = Array.from({ length: rankOf(input) - 2 }, () => 1);
+  return droppedAsOne(input, [null, ...sizes, channelsOf(input)], call);
+};
+
+/** A Dropout of ones, by which the input is multiplied. `sizes` are theirs, in the model's order; null is the input's own. */
+export function droppedAsOne(input: Flow, sizes: readonly (number | null)[], call: LayerCall, rate?: number): Flow {
+  const { build, name } = call;
+  const ratio = scalar(call, rate ?? rateOf(call));
   const drop = (x: Value) => {
-    const axis = input.data.nativeAxis(-1);
-    const sizes = Array.from({ length: rank - 1 }, (_, index) => build.ints([index + 1 === axis ? channels : 1]));
-    const shape = build.concat([build.sizeOf(x, 0), ...sizes], 0);
-    const ones = build.apply("ConstantOfShape", [shape], { value: float32([1], Float32Array.of(1)) });
-    return build.apply("Mul", [x, build.apply("Dropout", [ones, ratio], {}, `${name}/channels`)], {}, name);
+    const own: Value[] = [];
+    for (const [axis, size] of sizes.entries()) {
+      const at = input.data.nativeAxis(axis);
+      own[at] = size === null ? build.sizeOf(x, at) : build.ints([size]);
+    }
+    const ones = build.apply("ConstantOfShape", [build.concat(own, 0)], { value: float32([1], Float32Array.of(1)) });
+    return build.apply("Mul", [x, build.apply("Dropout", [ones, ratio], {}, `${name}/noise`)], {}, name);
   };
   return { data: input.data.map(drop) };
-};
+}
+
+function noiseShapeOf(input: Flow, { config }: LayerCall): readonly (number | null)[] {
+  const shape = config.get("noise_shape");
+  const isSize = (size: unknown) => size === null || (typeof size === "number" && Number.isInteger(size) && size > 0);
+  if (!Array.isArray(shape) || shape.length !== rankOf(input) || !shape.every(isSize)) {
+    return config.refuse("noise_shape", `${rankOf(input)} sizes`, shape);
+  }
+  return shape;
+}
 
 function rateOf({ config }: LayerCall): number {
   const rate = config.number("rate");
