@@ -80,10 +80,13 @@ function constantVariable(node: SourceNode): Variable | undefined {
   return { name, isTrainable: true, load: () => value.value };
 }
 
-/** The ports of a signature, in its order; `undefined` where it names none. */
+/**
+ * The ports of a signature; `undefined` where it names none. The order in the file is that of the converter's hash table:
+ * they are sorted by their tensors' names, which number outputs (`Identity`, `Identity_1`), numbers by their size.
+ */
 function ports(tensors: Json | undefined): TfPort[] | undefined {
   if (!isObject(tensors) || Object.keys(tensors).length === 0) return undefined;
-  return Object.entries(tensors).map(([key, info]) => {
+  const named = Object.entries(tensors).map(([key, info]) => {
     const tensor = member(info, "name");
     if (typeof tensor !== "string")
       throw new GraftError("model-invalid", "a signature names no tensor", { path: [key] });
@@ -95,6 +98,7 @@ function ports(tensors: Json | undefined): TfPort[] | undefined {
       ref,
     };
   });
+  return named.sort((a, b) => a.ref.localeCompare(b.ref, "en", { numeric: true }));
 }
 
 function placeholdersOf(graph: SourceGraph): TfPort[] {
