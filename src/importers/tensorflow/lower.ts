@@ -1,5 +1,5 @@
 /** @file From TensorFlow's graph to ONNX's: what both readers of this folder end in. */
-import { Builder, type LayeredGraph, type Node, Oriented, type Value } from "../../graph/index.ts";
+import { Builder, type LayeredGraph, type Node, Oriented, separatePads, type Value } from "../../graph/index.ts";
 import { Inference } from "../../shapes/index.ts";
 import { type Dimension, GraftError, type Shape } from "../../tensor/index.ts";
 import type { ImportOptions } from "../imported.ts";
@@ -88,7 +88,11 @@ function lowered(given: FrozenGraph): LayeredGraph & { readonly remarks: readonl
   for (const { node, first, end } of steps) for (const each of all.slice(first, end)) origins.set(each, node);
   const values = slots.map((slot, index) => outputValue(build, slot, frozen.outputs[index]));
   const graph = tidied(build, values, frozen, origins);
-  return { graph, layers: layersOf(graph, { origins, maps }, weights), remarks: [...shared.remarks] };
+  return {
+    graph: separatePads(graph),
+    layers: layersOf(graph, { origins, maps }, weights),
+    remarks: [...shared.remarks],
+  };
 }
 
 function outputValue(build: Builder, slot: Slot | undefined, port: TfPort | undefined): Value {
