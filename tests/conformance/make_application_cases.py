@@ -104,10 +104,13 @@ def value_of(name, text):
 
 
 def preprocess(name, arguments, pixels):
-    if arguments["input_shape"][2] != 3 or arguments.get("include_preprocessing") is False:
+    if arguments.get("include_preprocessing") is False:
         return pixels
     module = sys.modules[getattr(keras.applications, name).__module__]
-    return module.preprocess_input(pixels.copy())
+    try:
+        return module.preprocess_input(pixels.copy())
+    except IndexError:  # Modes with numbers for three channels.
+        return pixels
 
 
 def case_of(text):
