@@ -79,7 +79,9 @@ function loopOf(nodes: Nodes, exit: TfNode): Loop {
   const found = new Set<TfNode>();
   const variables: TfNode[] = [];
   const constants: TfNode[] = [];
-  const waiting: TfNode[] = [condition, merge];
+  // Variables that leave the loop need not read each other.
+  const leaving = [...nodes.values()].filter(({ op, inputs }) => exits.has(op) && inputs[1] === exit.inputs[1]);
+  const waiting: TfNode[] = [condition, ...leaving.map(({ inputs }) => nodeAt(nodes, inputs[0]))];
   for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
     if (found.has(next)) continue;
     found.add(next);
