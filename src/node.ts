@@ -10,6 +10,7 @@ export { packageVersion } from "./files/index.ts";
 export type { DownloadProgress } from "./hub/index.ts";
 export { type InspectOptions, inspectModel } from "./inspection/inspect-node.ts";
 export { type Applications, applications } from "./keras/applications-node.ts";
+export { type Hub, hub, type KerasLayerOptions } from "./keras/hub-node.ts";
 export { type ApplicationOptions, type LoadedApplication, loadApplication } from "./model/application-node.ts";
 export { type Conversion, convertModel } from "./model/convert-node.ts";
 export { defaultBase, type LoadBaseOptions, loadBase } from "./model/load-base-node.ts";

@@ -34,4 +34,6 @@ export interface ImportOptions {
   readonly name: string;
   /** What layers compute that Keras does not have, or that are refused (Lambda: by the layer's name); by class name. */
   readonly customLayers?: ReadonlyMap<string, LayerDefinition> | undefined;
+  /** Of a SavedModel: the function of the root, or the signature, that is run instead of the usual one. */
+  readonly callable?: string | undefined;
 }

@@ -8,7 +8,7 @@ import type { InspectTask } from "./inspect-node.ts";
 
 serveTask(async (task: InspectTask) => {
   const { path, provenance, license, data, isRun, output, bytes, base, threads } = task;
-  const source = await openFile(path, { inThisProcess: true });
+  const source = await openFile(path, { inThisProcess: true, origin: provenance.source });
   const model = { ...source, license: license ?? source.license, provenance, path };
   const runtime = isRun ? await nodeRuntime({ threads }) : undefined;
   const whole = { validationFraction: 0, testFraction: 0 };

@@ -44,7 +44,12 @@ export interface BaseModelOptions extends ModelOptions {
   readonly range?: ValueRange;
   /** Where its weights came from, where the base does not say. */
   readonly provenance?: Provenance;
+  /** What the summary calls it. Default: `Functional`. */
+  readonly className?: string;
 }
+
+/** A graph in layers that may say how its axes lie, what its pictures are and where it came from. */
+type LayeredBase = LayeredGraph & Partial<Pick<Base, "name" | "layout" | "recipe" | "range" | "provenance">>;
 
 /** A base as a model: a layer for `sequential`, with layers of its own. */
 export class BaseModel extends Model {
@@ -59,14 +64,14 @@ export class BaseModel extends Model {
   /** Where it came from, where that is known. */
   readonly provenance: Provenance | undefined;
 
-  constructor(base: LayeredGraph | Base, { range, provenance, ...options }: BaseModelOptions = {}) {
-    super("Functional", { ...options, name: options.name ?? ("name" in base ? base.name : base.graph.name) });
+  constructor(base: LayeredBase, { range, provenance, className = "Functional", ...options }: BaseModelOptions = {}) {
+    super(className, { ...options, name: options.name ?? base.name ?? base.graph.name });
     this.#graph = inferShapes(base.graph);
     this.#scopes = base.layers;
-    this.#isChannelsLast = "layout" in base && base.layout === "channels_last";
-    this.#recipe = "recipe" in base ? base.recipe : undefined;
-    this.provenance = provenance ?? ("provenance" in base ? base.provenance : undefined);
-    this.range = range ?? ("range" in base ? base.range : undefined);
+    this.#isChannelsLast = base.layout === "channels_last";
+    this.#recipe = base.recipe;
+    this.provenance = provenance ?? base.provenance;
+    this.range = range ?? base.range;
     const tensors = new Map([...this.#graph.initializers].map(([{ name }, tensor]) => [name, tensor] as const));
     const variables = new Map<string, Variable>();
     this.#layers = base.layers.map((scope) => {
@@ -191,11 +196,13 @@ export class BaseModel extends Model {
     );
   }
 
-  /** Dropout always does; batch norm where its layer is trainable and its statistics can move. */
+  /** Dropout always does; batch norm where its layer is trainable, its file trains it, and its statistics can move. */
   #differsInTraining(node: Node, graph: Graph, owner: Layer | undefined): boolean {
     if (node.kind === "foreign") return false;
     if (node.operator === "Dropout") return definitionsOf(node).length === 1;
     if (node.operator !== "BatchNormalization" || node.attributes.trainingMode) return false;
+    const held = node.inputs.slice(1, 3).flatMap((each) => this.#variables.get(each?.name ?? "") ?? []);
+    if (held.length > 0 && held.every(({ isStatistic }) => isStatistic)) return false;
     const statistics = node.inputs.slice(3);
     return owner?.trainable === true && statistics.every((each) => each !== undefined && graph.initializers.has(each));
   }

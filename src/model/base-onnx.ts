@@ -17,7 +17,7 @@ import { cutAfter, foldConstants } from "../passes/index.ts";
 import { inferShapes, newBuilder } from "../shapes/index.ts";
 import { type Dimension, GraftError, int64Vector, isFloating, numbersOf, type Shape } from "../tensor/index.ts";
 import type { Base } from "./base.ts";
-import { layersLeft, layersOf } from "./base-layers.ts";
+import { layersLeft, layersOf, layersWithin } from "./base-layers.ts";
 import { dependentOn, findCut, namedCut } from "./cut-finder.ts";
 
 export interface OnnxBaseOptions {
@@ -51,7 +51,7 @@ const defaultSide = 224;
 export function onnxBase(original: Graph, { imageSize, cut, layers }: OnnxBaseOptions = {}): OnnxBase {
   const picture = findPicture(original);
   const size = sizeOf(picture, imageSize);
-  const typed = withSize(original, picture, size, imageSize);
+  const typed = withSize(original, picture, size, imageSize === undefined ? undefined : `${imageSize}×${imageSize}`);
   const folded = foldConstants(typed);
   const input = folded.inputs.find(({ name }) => name === picture.value.name) ?? picture.value;
   const named = layers?.find(({ name }) => name === cut)?.output ?? cut;
@@ -78,6 +78,28 @@ export function onnxBase(original: Graph, { imageSize, cut, layers }: OnnxBaseOp
     takesBytes: picture.value.dtype === "uint8",
     cut: found.reason,
   };
+}
+
+/**
+ * The whole model, for any number of pictures of this size. Default: its own, which may be open. What takes one value that
+ * is no picture stays as it is.
+ *
+ * @throws GraftError `usage` for a size that it does not take; `model-refused` where a picture is not all that it takes,
+ *   or where it cannot take several at once
+ */
+export function wholeModel(
+  { graph, layers }: LayeredGraph,
+  size?: readonly [number, number],
+): LayeredGraph & Pick<Base, "layout"> {
+  const [only, second] = graph.inputs.filter((value) => !graph.initializers.has(value));
+  if (only !== undefined && second === undefined && only.shape?.length !== 4) {
+    return { graph, layers, layout: "channels_last" };
+  }
+  const picture = findPicture(graph);
+  const { value, layout } = picture;
+  const [height = "height", width = "width"] = value.shape?.slice(layout === "channels_first" ? 2 : 1) ?? [];
+  const typed = withSize(graph, picture, size ?? [height, width], size?.join("×"));
+  return { graph: typed, layers: layersWithin(typed, layers), layout };
 }
 
 interface Picture {
@@ -130,8 +152,8 @@ function sizeOf({ value, layout }: Picture, asked: number | undefined): readonly
 function withSize(
   graph: Graph,
   { value, layout }: Picture,
-  [height, width]: readonly [number, number],
-  asked?: number,
+  [height, width]: readonly [Dimension, Dimension],
+  asked?: string,
 ): Graph {
   const shapeFor = (batch: Dimension): Shape =>
     layout === "channels_first" ? [batch, 3, height, width] : [batch, height, width, 3];
@@ -153,8 +175,8 @@ function withSize(
   throw fixedBatch(value, undefined);
 }
 
-function wrongSize(value: Value, asked: number, cause: unknown): GraftError {
-  return new GraftError("usage", `the model does not take pictures of ${asked}×${asked}`, {
+function wrongSize(value: Value, asked: string, cause: unknown): GraftError {
+  return new GraftError("usage", `the model does not take pictures of ${asked}`, {
     expected: `input "${value.name}" ${showType(value)}`,
     ...(cause instanceof GraftError ? { actual: cause.message } : {}),
     hint: "leave the image size out: only models without fixed sizes inside take others",

@@ -8,6 +8,8 @@ function even(name: string, scale: number, offset: number): ValueRange {
 
 /** x / 127.5 − 1: MobileNet, Inception, ResNetV2, most of TensorFlow. */
 export const signedRange: ValueRange = even("[-1, 1]", 1 / 127.5, -1);
+/** x / 255: the convention of TensorFlow's hub for images. */
+export const unitRange: ValueRange = even("[0, 1]", 1 / 255, 0);
 /** The pixels as they are: EfficientNet of Keras, and whatever takes uint8. */
 export const byteRange: ValueRange = even("[0, 255]", 1, 0);
 
@@ -35,13 +37,7 @@ const caffeRange: ValueRange = {
 };
 
 /** What to try where nobody said which values a base was trained on. */
-export const valueRanges: readonly ValueRange[] = [
-  signedRange,
-  even("[0, 1]", 1 / 255, 0),
-  byteRange,
-  imageNetRange,
-  caffeRange,
-];
+export const valueRanges: readonly ValueRange[] = [signedRange, unitRange, byteRange, imageNetRange, caffeRange];
 
 /** What a model of keras.applications takes, by the mode of its preprocessing. */
 export const rangeOfMode: { readonly [Mode in PreprocessingMode]: ValueRange } = {

@@ -31,7 +31,7 @@ export async function convertModel(handle: string, out: string, options: OpenOpt
     return { format: "ONNX", remarks: [], textSteps: [], labels: undefined };
   }
   if (options.customLayers !== undefined) {
-    const { graph, ...source } = await readSource(path, options.customLayers);
+    const { graph, ...source } = await readSource(path, { customLayers: options.customLayers });
     await writeModelFile(out, onnxModelOf(graph, { metadata: importMetadata(source) }));
     return source;
   }

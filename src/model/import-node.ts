@@ -15,6 +15,8 @@ export interface ImportTask {
   readonly out: string;
   /** Weights of keras.applications become a base of this image size, without their classifier. Default: the whole model. */
   readonly base?: { readonly imageSize?: number | undefined } | undefined;
+  /** Of a SavedModel: what is run instead of the usual function. */
+  readonly callable?: string | undefined;
 }
 
 /** What it answers, beside the graph. */
@@ -36,8 +38,12 @@ export interface ImportLimits {
  * @throws GraftError `model-invalid` or `model-refused` as the importers; `model-refused` where it takes too long;
  *   `out-of-resources` where it takes too much memory; `usage` where there is no such file
  */
-export async function importFile(path: string, limits: ImportLimits = {}): Promise<SourceModel> {
-  return await withImported({ path }, limits, async (file, imported) => {
+export async function importFile(
+  path: string,
+  limits: ImportLimits = {},
+  { callable }: Pick<ImportTask, "callable"> = {},
+): Promise<SourceModel> {
+  return await withImported({ path, callable }, limits, async (file, imported) => {
     if (imported.kind !== "source") unreachable("a whole model was asked for");
     return { ...imported.source, graph: await graphIn(file, path) };
   });
@@ -63,7 +69,7 @@ async function graphIn(file: string, path: string): Promise<Graph> {
 
 /** Lets the reading process write the graph to a file, which is removed when `use` is done. */
 export async function withImported<T>(
-  { path, base }: Pick<ImportTask, "path" | "base">,
+  { path, base, callable }: Omit<ImportTask, "out">,
   limits: ImportLimits,
   use: (file: string, imported: Imported) => Promise<T>,
 ): Promise<T> {
@@ -73,7 +79,7 @@ export async function withImported<T>(
   const bytes = facts.isFile() ? facts.size : 2 ** 27;
   const folder = await mkdtemp(join(tmpdir(), "graftwork-"));
   try {
-    const task: ImportTask = { path, base, out: join(folder, "model.onnx") };
+    const task: ImportTask = { path, base, callable, out: join(folder, "model.onnx") };
     const isSource = import.meta.url.endsWith(".ts");
     const script = new URL(`./import-worker-node.${isSource ? "ts" : "js"}`, import.meta.url);
     const imported = await runKillable<Imported>(script, task, {

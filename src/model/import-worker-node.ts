@@ -8,7 +8,7 @@ import type { Imported, ImportTask } from "./import-node.ts";
 import { holdsWeightsOnly, readSource } from "./read-source-node.ts";
 import { importMetadata } from "./source.ts";
 
-serveTask(async ({ path, out, base }: ImportTask): Promise<Imported> => {
+serveTask(async ({ path, out, base, callable }: ImportTask): Promise<Imported> => {
   const write = async (graph: Graph, metadata: ReadonlyMap<string, string> = new Map()) =>
     await writeModelFile(out, onnxModelOf(graph, { metadata }));
   if (base !== undefined && (await holdsWeightsOnly(path))) {
@@ -16,7 +16,7 @@ serveTask(async ({ path, out, base }: ImportTask): Promise<Imported> => {
     await write(graph);
     return { kind: "base", base: rest };
   }
-  const { graph, ...source } = await readSource(path);
+  const { graph, ...source } = await readSource(path, { callable });
   await write(graph, importMetadata(source));
   return { kind: "source", source };
 });

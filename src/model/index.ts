@@ -14,6 +14,7 @@ export {
   type GoldenSample,
 } from "./artifactMetadata.ts";
 export type { Base, Provenance, ValueRange } from "./base.ts";
+export { wholeModel } from "./base-onnx.ts";
 export { type FineTuningPoint, fineTuningPoints } from "./base-points.ts";
 export { valueRanges } from "./base-ranges.ts";
 export { baseReach } from "./base-reach.ts";

@@ -15,6 +15,8 @@ import { layersWithin } from "./base-layers.ts";
 import { onnxBase } from "./base-onnx.ts";
 import { byteRange, signedRange } from "./base-ranges.ts";
 import { baseOf } from "./base-source.ts";
+import { conventionsOf, withConventions } from "./conventions.ts";
+import { documentsBeside } from "./conventions-node.ts";
 import { namedCut } from "./cut-finder.ts";
 import { importForBase } from "./import-node.ts";
 import { cachedWeights } from "./keras-folder-node.ts";
@@ -71,7 +73,8 @@ async function resolve(handle: string, options: LoadBaseOptions): Promise<Base> 
   const imported = await importForBase(path, { imageSize }, { signal });
   const provenance = await provenanceOf(located);
   if ("layout" in imported) return withCut({ ...imported, provenance }, options);
-  return baseOf(imported, provenance, options);
+  const origin = located.fetched?.source ?? "";
+  return baseOf(withConventions(imported, { origin, documents: await documentsBeside(path) }), provenance, options);
 }
 
 /** The base up to the value or layer that the options name. */
@@ -121,11 +124,13 @@ async function fromOnnx(path: string, options: LoadBaseOptions): Promise<Base> {
       remarks: [`It is the base of a classifier of ${artifact.classes.length} classes that was made here.`],
     };
   }
+  const about = { origin: "", documents: await documentsBeside(path) };
+  const { range, recipe } = conventionsOf({ graph: model.graph, format: "ONNX" }, about);
   return {
     ...common,
     name: basename(path),
-    recipe: { ...size, method: "antialias", aspect: "stretch" },
-    range: found.takesBytes ? byteRange : undefined,
+    recipe: { ...(recipe ?? { method: "antialias", aspect: "stretch" }), ...size },
+    range: found.takesBytes ? byteRange : range?.range,
     remarks: [`Its ${features} features are ${found.cut}.`],
   };
 }

@@ -13,6 +13,8 @@ import { parseMetadata } from "./artifactMetadata.ts";
 import type { Provenance } from "./base.ts";
 import { layersOf } from "./base-layers.ts";
 import { byteRange } from "./base-ranges.ts";
+import { withConventions } from "./conventions.ts";
+import { documentsBeside } from "./conventions-node.ts";
 import { type ImportLimits, importFile } from "./import-node.ts";
 import { readSource } from "./read-source-node.ts";
 import type { OpenedModel, SourceModel } from "./source.ts";
@@ -23,12 +25,16 @@ export interface OpenOptions extends Pick<DownloadOptions, "offline" | "onProgre
    * With it the file is read in this process: functions do not travel to another.
    */
   readonly customLayers?: ImportOptions["customLayers"];
+  /** Of a SavedModel: the function of its root, or the signature, that is run. Default: the root itself, for inference. */
+  readonly callable?: string | undefined;
   readonly limits?: ImportLimits;
 }
 
 interface FileOptions extends OpenOptions {
   /** Default: only with custom layers. */
   readonly inThisProcess?: boolean;
+  /** Where it came from, for what hubs have agreed on. */
+  readonly origin?: string | undefined;
 }
 
 /** Where a handle's files are on this machine. */
@@ -47,7 +53,7 @@ export interface LocatedModel {
 export async function openModel(handle: string, options: OpenOptions = {}): Promise<OpenedModel> {
   if (familyOfHandle(handle) !== undefined) return await openApplication(handle, options);
   const located = await locateModel(handle, options);
-  const source = await openFile(located.path, options);
+  const source = await openFile(located.path, { ...options, origin: located.fetched?.source });
   const license = located.fetched?.license ?? source.license;
   return { ...source, license, provenance: { ...(await provenanceOf(located)), license }, path: located.path };
 }
@@ -72,12 +78,17 @@ export async function provenanceOf({ path, fetched }: LocatedModel): Promise<Pro
 }
 
 /** A file or folder of any format. Only a process that may be killed reads strangers' files itself. */
-export async function openFile(
+export async function openFile(path: string, { origin = "", ...options }: FileOptions = {}): Promise<SourceModel> {
+  return withConventions(await readModelAt(path, options), { origin, documents: await documentsBeside(path) });
+}
+
+async function readModelAt(
   path: string,
-  { customLayers, limits, signal, inThisProcess = customLayers !== undefined }: FileOptions = {},
+  { customLayers, callable, limits, signal, inThisProcess = customLayers !== undefined }: FileOptions,
 ): Promise<SourceModel> {
   if (await isOnnx(path)) return await openOnnx(path);
-  return inThisProcess ? await readSource(path, customLayers) : await importFile(path, { signal, ...limits });
+  if (inThisProcess) return await readSource(path, { customLayers, callable });
+  return await importFile(path, { signal, ...limits }, { callable });
 }
 
 /** Whether it is a file that is no other format's: what may be ONNX. */

@@ -24,9 +24,9 @@ import { statedRange } from "./stated-range.ts";
  *
  * @throws GraftError as `importModel` and `recognizeApplication`, with the path in front
  */
-export async function readSource(path: string, customLayers?: ImportOptions["customLayers"]): Promise<SourceModel> {
+export async function readSource(path: string, options: Omit<ImportOptions, "name"> = {}): Promise<SourceModel> {
   try {
-    return await read(path, customLayers);
+    return await read(path, options);
   } catch (error) {
     throw error instanceof GraftError && error.path[0] !== path ? error.at(path) : error;
   }
@@ -40,13 +40,13 @@ export async function holdsWeightsOnly(path: string): Promise<boolean> {
   return isHdf5(bytes) && weightsKind(bytes) === "layers";
 }
 
-async function read(path: string, customLayers: ImportOptions["customLayers"]): Promise<SourceModel> {
+async function read(path: string, options: Omit<ImportOptions, "name">): Promise<SourceModel> {
   const location = await locationOf(path);
   if (location.entry !== undefined) {
     const bytes = await location.files.read(location.entry);
     if (isHdf5(bytes) && weightsKind(bytes) === "layers") return ofApplication(bytes, basename(path));
   }
-  const imported = await importModel(location, { name: basename(path), customLayers });
+  const imported = await importModel(location, { ...options, name: basename(path) });
   const pictures = imported.graph.inputs.filter(({ shape }) => shape?.length === 4);
   const [picture, second] = pictures;
   const range = picture !== undefined && second === undefined ? statedRange(imported.graph, picture) : undefined;
