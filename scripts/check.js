@@ -19,6 +19,7 @@ const sections = {
   types: ["Types", ["tsc"]],
   imports: ["Import rules", ["depcruise", "src", "apps", "tests", "bench", "examples"].filter(isCommandOrFolder)],
   unused: ["Dead code", ["knip", "--no-config-hints"]],
+  pages: ["Generated pages", ["npm", "run", "--silent", "support", "--", "--check"]],
   build: ["Build", ["npm", "run", "--silent", "build"]],
   package: ["Package", ["publint", "--strict"]],
   unit: ["Unit tests", tests("unit")],

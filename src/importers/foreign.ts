@@ -1,7 +1,8 @@
 /** @file Telling by the names in it what an archive or a folder is, where it is no model that is read. */
 import { GraftError } from "../tensor/index.ts";
 
-const kinds: readonly (readonly [name: RegExp, what: string, hint: string])[] = [
+/** By the name of a file in it: what it is, and what to do. */
+export const foreignKinds: readonly (readonly [name: RegExp, what: string, hint: string])[] = [
   [
     /(^|\/)data\.pkl$|^pytorch_model.*\.bin$|\.(pt|pth)$/,
     "a PyTorch model",
@@ -23,7 +24,7 @@ const kinds: readonly (readonly [name: RegExp, what: string, hint: string])[] = 
 
 /** The error for files among which there is no model, where it is known what they are. */
 export function foreignFiles(names: readonly string[], expected: string): GraftError | undefined {
-  for (const [pattern, what, hint] of kinds) {
+  for (const [pattern, what, hint] of foreignKinds) {
     const name = names.find((each) => pattern.test(each));
     if (name !== undefined) {
       return new GraftError("model-invalid", `this is ${what}`, { expected, actual: name, hint });

@@ -2,6 +2,7 @@
 import { adviceOn, recognizeOther } from "../onnx/index.ts";
 import { GraftError } from "../tensor/index.ts";
 import { foreignFiles } from "./foreign.ts";
+import { knownFormats } from "./formats.ts";
 import type { ImportedModel, ImportOptions } from "./imported.ts";
 import { isObject, parseJson } from "./json.ts";
 import {
@@ -65,9 +66,6 @@ function hintOf(bytes: Uint8Array): { readonly hint?: string } {
   const hint = adviceOn(bytes);
   return hint === undefined ? {} : { hint };
 }
-
-const knownFormats =
-  "ONNX, Keras (.keras, .h5, config and .weights.h5), TensorFlow SavedModel, TensorFlow.js model.json, or a zip or tar of these";
 
 /** What says that a folder holds a model: the file to look at, the most certain first. */
 const markers = ["saved_model.pb", "model.json", "config.json"];

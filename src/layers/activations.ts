@@ -84,7 +84,8 @@ const sparsemax: Activate = (x, { build, name, axis }) => {
   return build.apply("Relu", [build.sub(x, threshold)], {}, name);
 };
 
-const activations: ReadonlyMap<string, Activate> = new Map<string, Activate>([
+/** By Keras's name. */
+export const activations: ReadonlyMap<string, Activate> = new Map<string, Activate>([
   ["linear", (x) => x],
   ["relu", plain("Relu")],
   ["relu6", clip(0, 6)],

@@ -6,7 +6,7 @@ type Kind = readonly [what: string, advice?: string | undefined];
 const exportToOnnx = "export the model with torch.onnx.export in Python";
 const download = "download the model's own file again";
 
-const signatures: readonly (readonly [offset: number, bytes: string, ...kind: Kind])[] = [
+export const signatures: readonly (readonly [offset: number, bytes: string, ...kind: Kind])[] = [
   [0, "PK\u0003\u0004", "a zip archive (a .keras model, a PyTorch .pt file or an .npz file)"],
   [0, "\u0089HDF\r\n\u001a\n", "an HDF5 file (a Keras .h5 model)"],
   [4, "TFL3", "a TensorFlow Lite model", "use the SavedModel or Keras model that it was made of"],

@@ -18,7 +18,7 @@ const two = "x y";
 const along = "x axis keepdims=keep_dims";
 
 /** By TensorFlow's operator; parameters are its inputs in order, then attributes. */
-const nodeRows: ReadonlyMap<string, OperationRow> = new Map<string, OperationRow>([
+export const nodeRows: ReadonlyMap<string, OperationRow> = new Map<string, OperationRow>([
   ["Abs", ["abs", "x"]],
   ["Neg", ["negative", "x"]],
   ["Sign", ["sign", "x"]],
