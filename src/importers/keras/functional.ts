@@ -162,12 +162,14 @@ function layerPart(
     version === 1 ? fromKeras1(object.className, original) : { className: object.className, config: original };
   const name = nameIn(object);
   if (name === undefined) throw new GraftError("model-invalid", "a layer has no name", { path: [object.className] });
+  const sharedId = fieldOf(object.envelope, "shared_object_id");
   const type = computeType(fieldOf(original, "dtype"));
   return {
     kind,
     className: converted.className,
     name,
     config: type === undefined ? converted.config : { ...converted.config, dtype: type },
+    sharedId: typeof sharedId === "number" ? sharedId : undefined,
     trainable: fieldOf(original, "trainable") !== false,
     calls,
     model: kind === "model" ? modelPart(object, version, depth + 1) : undefined,

@@ -80,7 +80,7 @@ export function boundCall(
   resolve: Resolve,
   training: boolean | undefined,
 ): BoundCall {
-  const [first, ...others] = call.positional;
+  const [positional, ...others] = call.positional;
   const names = parametersOf(part.className);
   const given = new Map<string, Argument>(call.named);
   for (const [index, argument] of others.entries()) {
@@ -88,6 +88,7 @@ export function boundCall(
     if (name === undefined) throw new GraftError("model-invalid", "the call is given too much", { path: [part.name] });
     given.set(name, argument);
   }
+  const first = positional ?? firstByName(given);
   const inputs = first === undefined ? [] : flowsIn(part, first, resolve);
   const named = new Map<string, readonly Flow[]>();
   const further: [string, Json][] = [];
@@ -112,6 +113,16 @@ export function boundCall(
       config: new Config(config),
     },
   };
+}
+
+/** The inputs of a call that gives even them by name. Attention's are told apart by their names. */
+function firstByName(given: Map<string, Argument>): Argument | undefined {
+  for (const name of ["inputs", "sequences", "sequence", "x", "images"]) {
+    const argument = given.get(name);
+    given.delete(name);
+    if (argument !== undefined) return argument;
+  }
+  return undefined;
 }
 
 function isTensors(argument: Argument): boolean {

@@ -24,6 +24,7 @@ export function impliedInput(first: KerasObject, config: JsonRecord, objects: re
     className: "InputLayer",
     name: taken.has(wished) ? `${wished}_0` : wished,
     config: { batch_shape: shape, dtype: firstType(first) ?? "float32" },
+    sharedId: undefined,
     trainable: true,
     calls: [],
     model: undefined,

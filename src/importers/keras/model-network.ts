@@ -13,7 +13,7 @@ import { type DType, GraftError } from "../../tensor/index.ts";
 import type { ImportOptions } from "../imported.ts";
 import { computeType, fieldOf, isRecord, type JsonRecord } from "./config.ts";
 import { modelPart } from "./functional.ts";
-import type { LayerPart, ModelPart } from "./model-parts.ts";
+import { type LayerPart, type ModelPart, sharedPaths } from "./model-parts.ts";
 import { customDefinitions, refuseUnknown } from "./model-refusals.ts";
 import { type CallLayer, ModelRun } from "./model-run.ts";
 import { operationConfig, operationDefinition, operationName } from "./operations.ts";
@@ -43,15 +43,17 @@ export function builtNetwork(source: NetworkSource, weights: WeightSource): Buil
   addWrappedModels(definitions, source);
   const network = new Network({ weights, kerasVersion: version, customLayers: definitions });
   const inputs = inputsOf(network, source);
+  const shared = sharedPaths(model);
   const textLayers = new Set(source.texts.map(({ layer }) => layer.name));
   const callLayer: CallLayer = (part, place, given, call) => {
     if (place.prefix === "" && textLayers.has(part.name)) return given;
     const { className, config } = described(part, definitions);
     const vocabulary = source.vocabularies.get(part.name);
     const trainable = place.trainable && part.trainable;
+    const path = `${place.prefix}${part.name}`;
     const spec = {
       className,
-      name: `${place.prefix}${part.name}`,
+      name: shared.get(path) ?? path,
       config: vocabulary === undefined ? config : { ...config, vocabulary },
       trainable,
     };
@@ -64,8 +66,9 @@ export function builtNetwork(source: NetworkSource, weights: WeightSource): Buil
   return { layered: network.graph(outputs, model.name), remarks: network.remarks };
 }
 
-/** What goes into a call; constants among it come from no layer. */
+/** What goes into a call. The network's own outputs say which layer they come from. */
 function asOutput(flow: Flow): LayerOutput {
+  // `in` does not narrow an interface that lacks the field.
   return "layer" in flow ? (flow as LayerOutput) : { ...flow, layer: "" };
 }
 
@@ -150,15 +153,11 @@ function addWrappedModels(
         const model = modelPart(object, version, 1);
         refuseUnknown(model, { custom: customLayers, textLayers: new Set() });
         const holders = holdersIn(model, container);
-        const run = new ModelRun((part, place, given, own) => {
-          const described_ = described(part, definitions);
+        const run = new ModelRun((part, place, given, bound) => {
+          const { className: inner, config: own } = described(part, definitions);
           const path = `${place.prefix}${part.name}`;
           const holder = holders.get(path) ?? [];
-          return call.inner(described_.className, new Config(described_.config), given, {
-            name: path,
-            holder,
-            call: own,
-          });
+          return call.inner(inner, new Config(own), given, { name: path, holder, call: bound });
         });
         return run.run(model, inputs, { prefix: "", trainable: true, training: call.call.training });
       },

@@ -33,6 +33,8 @@ export interface LayerPart {
   /** Unique in its model. */
   readonly name: string;
   readonly config: JsonRecord;
+  /** What the file calls a layer that stands in several models, where it says so. */
+  readonly sharedId: number | undefined;
   /** Its own flag; what is around it may freeze it as well. */
   readonly trainable: boolean;
   readonly calls: readonly LayerCallPart[];
@@ -73,6 +75,27 @@ export function placedParts(model: ModelPart, prefix = "", around: readonly Laye
     if (part.model !== undefined) return placedParts(part.model, `${path}/`, [...around, part]);
     return [{ part, path, around }];
   });
+}
+
+/**
+ * The first path of every layer that stands in several models, by its other paths: they have one name, class and config, and
+ * the later ones say that they are shared.
+ */
+export function sharedPaths(model: ModelPart): ReadonlyMap<string, string> {
+  const first = new Map<string, string>();
+  const shared = new Map<string, string>();
+  for (const { part, path, around } of placedParts(model)) {
+    const key = JSON.stringify([part.className, part.name, part.config], withoutNumbers);
+    const earlier = first.get(key);
+    if (earlier === undefined && around.length > 0) first.set(key, path);
+    if (earlier !== undefined && part.sharedId !== undefined) shared.set(path, earlier);
+  }
+  return shared;
+}
+
+/** Initializers are numbered as well, each time anew. */
+function withoutNumbers(key: string, value: unknown): unknown {
+  return key === "shared_object_id" ? undefined : value;
 }
 
 /** Values by a key, in their order. */

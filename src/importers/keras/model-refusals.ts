@@ -2,7 +2,17 @@
 import { type Json, type LayerDefinition, layerTable } from "../../layers/index.ts";
 import { GraftError } from "../../tensor/index.ts";
 import type { ImportOptions } from "../imported.ts";
-import { fieldOf, isModel, isOwn, isRecord, type JsonRecord, type KerasObject, kerasObject, nameIn } from "./config.ts";
+import {
+  fieldOf,
+  isModel,
+  isOwn,
+  isRecord,
+  type JsonRecord,
+  type KerasObject,
+  kerasObject,
+  nameIn,
+  typeName,
+} from "./config.ts";
 import { type ModelPart, placedParts } from "./model-parts.ts";
 import { isKnownOperation, operationName } from "./operations.ts";
 
@@ -31,8 +41,9 @@ export function refuseUnknown(model: ModelPart, options: RefusalOptions): void {
   const refusals = placedParts(model).flatMap(({ part, path }): readonly Refusal[] => {
     const { className, foreign, config } = part;
     if (part.kind === "input" || options.textLayers.has(path)) return [];
-    const isGiven =
-      options.custom?.has(className) === true || (className === "Lambda" && options.custom?.has(part.name) === true);
+    const named = part.kind === "operation" ? operationName(part) : part.name;
+    const isByName = part.kind === "operation" || className === "Lambda";
+    const isGiven = options.custom?.has(className) === true || (isByName && options.custom?.has(named) === true);
     if (isGiven) return [];
     if (foreign !== undefined) {
       return [
@@ -48,6 +59,7 @@ export function refuseUnknown(model: ModelPart, options: RefusalOptions): void {
         ? []
         : [{ className: operationName(part), layer: path, reason: "is an operation that is not known" }];
     }
+    if (isQuantized(config)) return [{ className, layer: path, reason: "holds quantized weights" }];
     return [...byClass(className, path), ...inner(config, path, options, 0)];
   });
   const [first] = refusals;
@@ -55,6 +67,11 @@ export function refuseUnknown(model: ModelPart, options: RefusalOptions): void {
   const list = refusals.map(({ className, layer, reason }) => `layer "${layer}" (${className}) ${reason}`);
   const count = refusals.length === 1 ? "a layer cannot be taken" : `${refusals.length} layers cannot be taken`;
   throw new GraftError("model-refused", `${count}: ${list.join("; ")}`, { hint: hintFor(refusals) });
+}
+
+/** Keras 3's int8 and int4 layers, whose policies are called `int8_from_float32`. */
+function isQuantized(config: JsonRecord): boolean {
+  return (typeName(fieldOf(config, "dtype")) ?? "").includes("_from_");
 }
 
 /** Classes whose code lies in the file. */

@@ -1,118 +1,13 @@
-import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
-import { resolve } from "node:path";
 import { describe, expect, it } from "vitest";
-import { Oriented, verify } from "../../graph/index.ts";
+import { Oriented } from "../../graph/index.ts";
 import type { Json, LayerDefinition } from "../../layers/index.ts";
-import { GraftError, numbersOf, type Tensor, tensorOf } from "../../tensor/index.ts";
-import { readNpz, runGraph } from "../../testing/index.ts";
-import { folderFiles } from "../folder-node.ts";
-import { importModel } from "../import.ts";
+import { GraftError, numbersOf, tensorOf } from "../../tensor/index.ts";
+import { runGraph } from "../../testing/index.ts";
 import type { ImportedModel, ImportOptions } from "../imported.ts";
-import { filesInMemory, type ModelFiles } from "../model-files.ts";
+import { filesInMemory } from "../model-files.ts";
 import { countParameters } from "../parameters.ts";
-import { zipFiles } from "../zip.ts";
 import { kerasModel } from "./model.ts";
 import type { KerasWeights, StoredLayer, StoredWeight } from "./stores.ts";
-
-const fixtures = resolve(import.meta.dirname, "../../../tests/fixtures/importers/keras-models");
-const shared = resolve(import.meta.dirname, "../../../../shared/conformance/imports");
-
-/** case.json, as make_import_cases.py writes it. */
-interface Case {
-  readonly file: string;
-  readonly tolerance: number;
-  readonly trainable_parameters?: number;
-  readonly non_trainable_parameters?: number;
-  readonly labels?: readonly string[];
-}
-
-/** An input in the type that the graph takes; numbers are given as Python saved them. */
-function inputFor(tensor: Tensor, dtype: Tensor["dtype"] | undefined): Tensor {
-  if (dtype === undefined || dtype === "string" || tensor.dtype === dtype) return tensor;
-  return tensorOf(dtype, tensor.shape, numbersOf(tensor));
-}
-
-/** The largest difference from what TensorFlow computed, in parts of the larger numbers. */
-async function deviationFrom(model: ImportedModel, arrays: ReadonlyMap<string, Tensor>): Promise<number> {
-  verify(model.graph);
-  const feeds = model.graph.inputs.map(({ name, dtype }, index) => {
-    const tensor = arrays.get(`in:${index}`);
-    if (tensor === undefined) throw new Error(`the case has no input ${index}`);
-    return [name, inputFor(tensor, dtype)] as const;
-  });
-  const results = await runGraph(model.graph, new Map(feeds));
-  let worst = 0;
-  for (const [index, { name }] of model.graph.outputs.entries()) {
-    const expected = arrays.get(`out:${index}`);
-    const actual = results.get(name);
-    if (expected === undefined || actual === undefined) throw new Error(`there is no output ${index}`);
-    expect(actual.shape).toEqual([...expected.shape]);
-    const numbers = numbersOf(actual);
-    for (const [position, value] of numbersOf(expected).entries()) {
-      const distance = Math.abs(value - (numbers[position] ?? Number.NaN)) / Math.max(1, Math.abs(value));
-      worst = Math.max(worst, distance);
-    }
-  }
-  expect(arrays.has(`out:${model.graph.outputs.length}`)).toBe(false);
-  return worst;
-}
-
-function expectCounts(model: ImportedModel, { trainable_parameters, non_trainable_parameters }: Case): void {
-  if (trainable_parameters === undefined) return;
-  expect(countParameters(model)).toEqual({ trainable: trainable_parameters, nonTrainable: non_trainable_parameters });
-}
-
-async function fixture(name: string): Promise<{ files: ModelFiles; one: Case; arrays: Map<string, Tensor> }> {
-  const files = zipFiles(new Uint8Array(readFileSync(resolve(fixtures, name))));
-  const { arrays, ...one } = JSON.parse(new TextDecoder().decode(await files.read("case.json")));
-  const tensors = Object.entries<{ dtype: never; shape: number[]; data: number[] }>(arrays).map(
-    ([key, { dtype, shape, data }]) => [key, tensorOf(dtype, shape, data)] as const,
-  );
-  return { files, one, arrays: new Map(tensors) };
-}
-
-describe("Keras models of every age and form", () => {
-  it.each(readdirSync(fixtures))("computes what TensorFlow computes: %s", async (name) => {
-    const { files, one, arrays } = await fixture(name);
-    const model = await importModel({ files, entry: one.file }, { name });
-    expect(await deviationFrom(model, arrays)).toBeLessThanOrEqual(one.tolerance);
-    expectCounts(model, one);
-    expect(model.remarks.filter((each) => each.includes("does not use"))).toEqual([]);
-  });
-
-  const cases = existsSync(shared)
-    ? readdirSync(shared).filter((name) => /^(keras[23]_(h5|keras|config)|tfjs_layers|real_(vww|teach))/.test(name))
-    : [];
-  it.skipIf(cases.length === 0).each(cases)("computes what TensorFlow computes: shared/%s", async (name) => {
-    const folder = resolve(shared, name);
-    const one: Case = JSON.parse(readFileSync(resolve(folder, "case.json"), "utf8"));
-    const path = resolve(folder, one.file);
-    const isFolder = statSync(path).isDirectory();
-    const files = await folderFiles(isFolder ? path : folder);
-    const model = await importModel(isFolder ? { files } : { files, entry: one.file }, { name });
-    expect(await deviationFrom(model, readNpz(resolve(folder, "case.npz")))).toBeLessThanOrEqual(one.tolerance);
-    expectCounts(model, one);
-    expect(model.labels).toEqual(one.labels);
-  });
-});
-
-describe("texts", () => {
-  it.each([
-    ["keras3_keras_string_lookup.zip", "StringLookup", ["red", "green", "blue"], [null, 2]],
-    ["keras3_keras_text_vectorization.zip", "TextVectorization", ["the", "cat", "a"], [null, 6]],
-  ] as const)("are a step before the graph, which takes their numbers: %s", async (name, kind, words, shape) => {
-    const { files, one } = await fixture(name);
-    const model = await importModel({ files, entry: one.file }, { name });
-    const [step] = model.textSteps;
-    expect(step?.kind).toBe(kind);
-    expect(step?.vocabulary).toEqual(expect.arrayContaining([...words]));
-    expect(step?.vocabulary).not.toContain("[UNK]");
-    const [input] = model.graph.inputs;
-    expect(input?.name).toBe(step?.input);
-    expect(input?.dtype).toBe("int64");
-    expect(input?.shape?.slice(1)).toEqual(shape.slice(1));
-  });
-});
 
 // Configs by hand.
 
@@ -248,6 +143,14 @@ describe("what is not taken", () => {
 });
 
 describe("contradictions", () => {
+  it("in sizes are seen before anything is allocated", async () => {
+    const config = functional([input(), layer("Dense", "fc", "x", { units: 2 ** 31 - 1 })], "fc");
+    const other = stored({ name: "renamed", weights: [weight("kernel:0", [4, 3]), weight("bias:0", [3])] });
+    const error = await refusal(config, other);
+    expect(error.code).toBe("model-invalid");
+    expect(error.message).toMatch(/layer "fc".*kernel/);
+  });
+
   it("are told with layer, weight and both shapes", async () => {
     const config = functional([input(), layer("Dense", "fc", "x", { units: 3, activation: "linear" })], "fc");
     const error = await refusal(

@@ -226,7 +226,8 @@ export function constantTensor(value: Json, like: DType | undefined): NumericTen
     numbers.push(numberOf(each));
     return depth === shape.length && !Number.isNaN(numbers.at(-1));
   };
-  if (!collect(arrayValue(value), 0)) return undefined;
+  const isFilled = collect(arrayValue(value), 0) && numbers.length === shape.reduce((count, size) => count * size, 1);
+  if (!isFilled) return undefined;
   const isWhole = numbers.every((number) => Number.isInteger(number));
   const fitting =
     like !== undefined && like !== "string" && (isFloating(like) || isWhole) && !isBoolean ? like : undefined;

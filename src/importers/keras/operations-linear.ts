@@ -1,10 +1,10 @@
-/** @file Operations on matrices, on windows of maps and on pictures. */
+/** @file Products of matrices and tensors. */
 import { Oriented, type Value } from "../../graph/index.ts";
 import type { Json } from "../../layers/index.ts";
 import { GraftError } from "../../tensor/index.ts";
 import type { OperationArguments } from "./operations-arguments.ts";
-import { asFloating, commonType, type Operation, operandsOf } from "./operations-pointwise.ts";
-import { positiveAxis, rankOf } from "./operations-reduce.ts";
+import { commonType, type Operation, operandsOf } from "./operations-elements.ts";
+import { positiveAxis } from "./operations-reduce.ts";
 
 /** The two operands in the model's own order and of one type. */
 function pairOf(given: OperationArguments): readonly [Value, Value] {
@@ -97,6 +97,55 @@ const outer: Operation = (given) => {
   return Oriented.last(build, build.mul(build.reshape(x, [-1, 1]), build.reshape(y, [1, -1])));
 };
 
+/** NumPy's inner: the last axes of both. */
+const inner: Operation = (given) => {
+  const [x, y] = pairOf(given);
+  return contracted(given, x, y, [-1], [-1]);
+};
+
+/** softmax(q·kᵀ / √d) · v by heads: `[N, time, heads, depth]`. */
+const dotProductAttention: Operation = (given) => {
+  const { build, name } = given;
+  given.expectDefault("attn_logits_soft_cap");
+  const swap = (x: Value) => build.transpose(x, [0, 2, 1, 3]);
+  const [query, key, value] = ["query", "key", "value"].map((each) => given.tensor(each).last());
+  const depth = query?.shape?.at(-1);
+  const [queries, keys, heads] = [query?.shape?.[1], key?.shape?.[1], query?.shape?.[2]];
+  if (query === undefined || key === undefined || value === undefined || typeof depth !== "number") {
+    throw new GraftError("model-invalid", "the depth of the queries must be known");
+  }
+  if (heads !== key.shape?.[2]) throw new GraftError("model-refused", "queries and keys must have as many heads");
+  const scale = given.number("scale", 1 / Math.sqrt(depth));
+  const products = build.scale(build.matMul(swap(query), build.transpose(key, [0, 2, 3, 1])), scale);
+  const biased = given.has("bias") ? build.add(products, given.tensor("bias", "float32").last()) : products;
+  const masks = given.has("mask") ? [build.cast(given.tensor("mask", "bool").last(), "bool")] : [];
+  if (given.boolean("is_causal", false)) masks.push(causalMask(given, queries, keys));
+  const masked = masks.reduce((scores, mask) => build.where(mask, scores, build.scalar(-1e30, scores)), biased);
+  const weights = build.apply("Softmax", [masked], { axis: -1 }, name);
+  return Oriented.last(build, swap(build.matMul(weights, swap(value))));
+};
+
+/** Each step sees itself and those before. */
+function causalMask({ build }: OperationArguments, queries: unknown, keys: unknown): Value {
+  if (typeof queries !== "number" || typeof keys !== "number" || queries * keys > 2 ** 26) {
+    throw new GraftError("model-refused", "a causal mask needs known numbers of steps");
+  }
+  const data = Uint8Array.from({ length: queries * keys }, (_, index) =>
+    index % keys <= Math.floor(index / keys) ? 1 : 0,
+  );
+  return build.constant({ dtype: "bool", shape: [queries, keys], data });
+}
+
+/** Keeps a band of the last two axes: only whole triangles. */
+const bandPart: Operation = (given) => {
+  const { build, name } = given;
+  const [lower, upper] = [given.integer("lower"), given.integer("upper")];
+  const x = given.tensor("x").last();
+  const at = (k: number) => build.constant({ dtype: "int64", shape: [], data: BigInt64Array.of(BigInt(k)) });
+  const above = upper < 0 ? x : build.apply("Trilu", [x, at(upper)], { upper: false }, name);
+  return Oriented.last(build, lower < 0 ? above : build.apply("Trilu", [above, at(-lower)], { upper: true }, name));
+};
+
 const biasAdd: Operation = (given) => {
   const { build } = given;
   given.expectDefault("data_format", "NHWC", "N...C", null);
@@ -105,105 +154,14 @@ const biasAdd: Operation = (given) => {
   return Oriented.last(build, build.add(x.last(), bias));
 };
 
-/** Sizes as Keras's or TensorFlow's functions take them, `[1, h, w, 1]` too. */
-function spatial(given: OperationArguments, parameter: string, rank: number): readonly number[] | undefined {
-  const list = given.integers(parameter);
-  if (list === undefined || list.length === rank) return list;
-  if (list.length === 1) return Array.from({ length: rank }, () => list[0] ?? 1);
-  return list.length === rank + 2 ? list.slice(1, -1) : list;
-}
-
-function pool(kind: "Max" | "Average"): Operation {
-  return (given) => {
-    const x = given.tensor("x");
-    const rank = rankOf(x) - 2;
-    const size = spatial(given, "size", rank) ?? [];
-    const strides = spatial(given, "strides", rank) ?? size;
-    const config = { pool_size: size, strides, padding: given.text("padding", "valid").toLowerCase() };
-    return given.layer(`${kind}Pooling${rank}D`, { ...config, data_format: dataFormat(given) }, x);
-  };
-}
-
-const channelsFirst: ReadonlySet<string> = new Set(["channels_first", "NCHW", "NCW", "NCDHW"]);
-
-function dataFormat(given: OperationArguments): string {
-  const format = given.has("data_format") ? given.text("data_format") : "channels_last";
-  return channelsFirst.has(format) ? "channels_first" : "channels_last";
-}
-
-const resizeMethods: ReadonlyMap<string, string> = new Map([
-  ["bilinear", "bilinear"],
-  ["nearest", "nearest"],
-  ["bicubic", "bicubic"],
-  ["lanczos3", "lanczos3"],
-  ["lanczos5", "lanczos5"],
-  ["area", "area"],
-]);
-
-/** To `size`, half-pixel centres, as the Resizing layer does; `align_corners` of TensorFlow 1 is told apart. */
-const resize: Operation = (given) => {
-  const method = given.constant("method") ?? "bilinear";
-  const names = ["bilinear", "nearest", "bicubic", "area"];
-  const name = typeof method === "number" ? names[method] : String(method);
-  given.expectDefault("preserve_aspect_ratio", false);
-  given.expectDefault("align_corners", false);
-  given.expectDefault("pad_to_aspect_ratio", false);
-  const [height, width] = given.integers("size") ?? [];
-  const interpolation = resizeMethods.get(name ?? "");
-  if (height === undefined || width === undefined || interpolation === undefined) {
-    throw new GraftError("model-refused", "this way to resize is not known", { actual: String(name) });
-  }
-  const config: { [key: string]: Json } = {
-    height,
-    width,
-    interpolation,
-    antialias: given.boolean("antialias", false),
-    crop_to_aspect_ratio: given.boolean("crop_to_aspect_ratio", false),
-    data_format: dataFormat(given),
-  };
-  return given.layer("Resizing", config, given.tensor("x"));
-};
-
-/** The weighted sum of red, green and blue that both Keras and TensorFlow take. */
-const grayscale: Operation = (given) => {
-  const { build } = given;
-  const x = given.tensor("x");
-  const weights = build.constant({ dtype: "float32", shape: [3, 1], data: Float32Array.of(0.2989, 0.587, 0.114) });
-  return Oriented.last(build, build.matMul(asFloating(x.last(), given), weights));
-};
-
-/** By the moments given, with scale and offset where they are. */
-const batchNormalization: Operation = (given) => {
-  const { build } = given;
-  const x = given.tensor("x");
-  const value = x.last();
-  const rank = rankOf(x);
-  const [axis = rank - 1, ...others] = given.integers("axis") ?? [-1];
-  if (others.length > 0) throw new GraftError("model-refused", "several axes of channels are not known");
-  const own = positiveAxis(axis, rank);
-  const placed = (parameter: string): Value => {
-    const each = given.tensor(parameter, "float32").last();
-    const trailing = Array.from({ length: rank - 1 - own }, (_, index) => index + 1);
-    return each.shape?.length === 1 ? build.unsqueeze(each, trailing) : each;
-  };
-  const centred = build.sub(value, placed("mean"));
-  const deviation = build.sqrt(build.shift(placed("variance"), given.number("epsilon", 1e-3)));
-  const scaled = given.has("scale")
-    ? build.mul(build.div(centred, deviation), placed("scale"))
-    : build.div(centred, deviation);
-  return Oriented.last(build, given.has("offset") ? build.add(scaled, placed("offset")) : scaled);
-};
-
 export const linearOperations: ReadonlyMap<string, Operation> = new Map<string, Operation>([
   ["matmul", matmul],
   ["dot", dot],
   ["tensordot", tensordot],
   ["einsum", einsum],
   ["outer", outer],
+  ["inner", inner],
+  ["dot_product_attention", dotProductAttention],
+  ["band_part", bandPart],
   ["bias_add", biasAdd],
-  ["max_pool", pool("Max")],
-  ["average_pool", pool("Average")],
-  ["resize", resize],
-  ["grayscale", grayscale],
-  ["batch_normalization", batchNormalization],
 ]);

@@ -1,122 +1,23 @@
-/** @file Operations on single elements: one tensor, or two that are broadcast in the model's own order of axes. */
-import { type Operator, Oriented, type Value } from "../../graph/index.ts";
-import { type DType, isFloating, unreachable } from "../../tensor/index.ts";
+/** @file Arithmetic, comparisons and functions of single elements. */
+import type { Value } from "../../graph/index.ts";
+import { isFloating, unreachable } from "../../tensor/index.ts";
 import type { OperationArguments } from "./operations-arguments.ts";
-
-/** What an operation computes: one tensor or several. */
-export type Operation = (given: OperationArguments) => Oriented | readonly Oriented[];
-
-type Unary = (x: Value, given: OperationArguments) => Value;
-type Binary = (a: Value, b: Value, given: OperationArguments) => Value;
-
-/** Work on the elements of `x`. */
-export function unary(compute: Unary): Operation {
-  return (given) => given.tensor("x").map((x) => compute(x, given));
-}
-
-/** Work on the elements of `x` as floating-point numbers: Keras and TensorFlow cast what is whole. */
-export function floating(compute: Unary): Operation {
-  return (given) => given.tensor("x").map((x) => compute(asFloating(x, given), given));
-}
-
-/** Whole numbers and booleans as float32. */
-export function asFloating(x: Value, { build }: OperationArguments): Value {
-  return x.dtype !== undefined && !isFloating(x.dtype) ? build.cast(x, "float32") : x;
-}
-
-/** A plain operator of ONNX. */
-export function plain(operator: Operator): Unary {
-  return (x, { build, name }) => build.apply(operator, [x], {}, name);
-}
-
-/**
- * The operands in one order of axes, their channels first where one has them so, and of one type where `isOneType`.
- * Operands of fewer axes are aligned at the last axis, as NumPy does.
- */
-export function aligned(
-  given: OperationArguments,
-  operands: readonly Oriented[],
-  isOneType = true,
-): { values: readonly Value[]; isFirst: boolean } {
-  const { build } = given;
-  const rank = Math.max(...operands.map(({ shape }) => shape?.length ?? 0));
-  const isFirst = rank >= 3 && operands.some((each) => each.isFirst);
-  const type = isOneType ? commonType(operands) : undefined;
-  const values = operands.map((operand) => {
-    const own = operand.shape?.length ?? 0;
-    const value = placed(given, operand, isFirst ? rank - own : 0, isFirst && own > 0);
-    return type === undefined ? value : build.cast(value, type);
-  });
-  return { values, isFirst };
-}
-
-/** An operand with axes of size 1 in front, in the wanted order. */
-function placed(given: OperationArguments, operand: Oriented, missing: number, isFirst: boolean): Value {
-  const { build } = given;
-  if (!isFirst) return operand.last();
-  if (missing === 0 && build.constantOf(operand.native) === undefined) return operand.first();
-  const { shape } = operand;
-  const known = build.constantOf(operand.native);
-  const sizes = [...Array.from({ length: missing }, () => 1), ...(shape ?? [])].map(Number);
-  const isVector = sizes.slice(0, -1).every((size) => size === 1);
-  if (known !== undefined && known.dtype !== "string" && isVector && !operand.isFirst) {
-    // A value for each channel: its elements lie alike in either order.
-    const own = [1, sizes.at(-1) ?? 1, ...sizes.slice(2).map(() => 1)];
-    return build.constant({ ...known, shape: own }, `${given.name}/channels`);
-  }
-  const ones = Array.from({ length: missing }, (_, axis) => axis);
-  return Oriented.last(build, build.unsqueeze(operand.last(), ones)).first();
-}
-
-const widths: readonly DType[] = ["bool", "uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64"];
-
-/** Floating where one is so, otherwise the widest of the whole ones. */
-export function commonType(operands: readonly Oriented[]): DType | undefined {
-  const types = operands.flatMap(({ dtype }) => (dtype === undefined ? [] : [dtype]));
-  const first = types.find((type) => isFloating(type));
-  if (first !== undefined || types.length < operands.length) return first;
-  return types.reduce(
-    (widest, type) => (widths.indexOf(type) > widths.indexOf(widest) ? type : widest),
-    types[0] ?? "int32",
-  );
-}
-
-/** Two operands, `x` and `y`, one of which may be a constant. */
-export function operandsOf(given: OperationArguments): readonly [Oriented, Oriented] {
-  const [x, y] = [given.get("x"), given.get("y")];
-  const like = x?.kind === "tensor" ? x.data.dtype : y?.kind === "tensor" ? y.data.dtype : undefined;
-  return [given.tensor("x", like), given.tensor("y", like)];
-}
-
-/** Work on pairs of elements. */
-export function binary(compute: Binary, isFloatingOnly = false): Operation {
-  return (given) => {
-    const { values, isFirst } = aligned(given, operandsOf(given));
-    const own = isFloatingOnly ? values.map((value) => asFloating(value, given)) : values;
-    const [a, b] = own;
-    if (a === undefined || b === undefined) unreachable("two operands are aligned to two values");
-    return oriented(given, compute(a, b, given), isFirst);
-  };
-}
-
-export function oriented({ build }: OperationArguments, value: Value, isFirst: boolean): Oriented {
-  return isFirst ? Oriented.first(build, value) : Oriented.last(build, value);
-}
-
-/** A plain operator of ONNX with two operands. */
-export function plainBinary(operator: Operator): Binary {
-  return (a, b, { build, name }) => build.apply(operator, [a, b], {}, name);
-}
-
-/** All of a list, pair by pair. */
-export function folded(operator: Operator): Operation {
-  return (given) => {
-    const { values, isFirst } = aligned(given, given.tensors("x"));
-    const [first = unreachable("a list of tensors is empty"), ...others] = values;
-    const total = others.reduce((sum, each) => given.build.apply(operator, [sum, each]), first);
-    return oriented(given, total, isFirst);
-  };
-}
+import {
+  aligned,
+  asFloating,
+  type Binary,
+  binary,
+  commonType,
+  floating,
+  folded,
+  type Operation,
+  operandsOf,
+  oriented,
+  plain,
+  plainBinary,
+  type Unary,
+  unary,
+} from "./operations-elements.ts";
 
 const constant = (x: Value, number: number, { build }: OperationArguments): Value => build.scalar(number, x);
 
@@ -157,40 +58,12 @@ const mod: Binary = (a, b, given) => {
   return build.sub(a, build.mul(b, build.apply("Floor", [build.div(a, b)])));
 };
 
-const scaledElu: Unary = (x, { build, name }) =>
-  build.apply("Selu", [x], { alpha: 1.6732632423543772, gamma: 1.0507009873554805 }, name);
-
-const hardSigmoid: Unary = (x, { build, name, kerasVersion }) =>
-  build.apply("HardSigmoid", [x], { alpha: kerasVersion >= 3 ? 1 / 6 : 0.2, beta: 0.5 }, name);
-
-const swish: Unary = (x, given) => {
-  const { build, name } = given;
-  const beta = given.number("beta", 1);
-  return build.apply("Mul", [x, build.apply("Sigmoid", [build.scale(x, beta)])], {}, name);
-};
-
-/** min(max(threshold-cut x, 0), max_value), with a slope below: Keras 2's `backend.relu`. */
-const keras2Relu: Unary = (x, given) => {
-  const { build } = given;
-  given.expectDefault("threshold", 0);
-  const alpha = given.number("alpha", 0);
-  const risen = alpha === 0 ? build.apply("Relu", [x]) : build.apply("LeakyRelu", [x], { alpha });
-  return given.has("most") ? build.apply("Min", [risen, constant(x, given.number("most"), given)]) : risen;
-};
-
 const round: Unary = (x, given) => {
   const { build, name } = given;
   const decimals = given.integer("decimals", 0);
   const factor = 10 ** decimals;
   return build.scale(build.apply("Round", [build.scale(x, factor)], {}, name), 1 / factor);
 };
-
-const softShrink =
-  (bias: boolean): Unary =>
-  (x, given) => {
-    const lambd = given.number("threshold", 0.5);
-    return given.build.apply("Shrink", [x], { lambd, bias: bias ? lambd : 0 }, given.name);
-  };
 
 const notANumber: Unary = (x, given) => given.build.apply("IsNaN", [asFloating(x, given)], {}, given.name);
 const infinite: Unary = (x, given) => given.build.apply("IsInf", [asFloating(x, given)], {}, given.name);
@@ -225,6 +98,15 @@ const filledLike =
     });
   };
 
+/** A number in the shape of `x`. */
+const filledWith: Operation = (given) => {
+  const { build } = given;
+  const x = given.tensor("x");
+  const type = given.type("dtype", x.dtype ?? "float32");
+  const number = build.cast(given.tensor("value", type).last(), type);
+  return x.map((value) => build.expand(number, build.shapeOf(value)));
+};
+
 const logical = (operator: "And" | "Or" | "Xor"): Operation =>
   binary((a, b, { build, name }) => build.apply(operator, [build.cast(a, "bool"), build.cast(b, "bool")], {}, name));
 
@@ -248,6 +130,13 @@ export const pointwiseOperations: ReadonlyMap<string, Operation> = new Map<strin
   ["floor", floating(plain("Floor"))],
   ["ceil", floating(plain("Ceil"))],
   ["round", floating(round)],
+  ["trunc", floating((x, { build }) => build.mul(build.sign(x), build.apply("Floor", [build.apply("Abs", [x])])))],
+  [
+    "cbrt",
+    floating((x, { build }) => build.mul(build.sign(x), build.pow(build.apply("Abs", [x]), build.scalar(1 / 3, x)))),
+  ],
+  ["deg2rad", floating((x, { build }) => build.scale(x, Math.PI / 180))],
+  ["rad2deg", floating((x, { build }) => build.scale(x, 180 / Math.PI))],
   ["sin", floating(plain("Sin"))],
   ["cos", floating(plain("Cos"))],
   ["tan", floating(plain("Tan"))],
@@ -261,38 +150,6 @@ export const pointwiseOperations: ReadonlyMap<string, Operation> = new Map<strin
   ["acosh", floating(plain("Acosh"))],
   ["atanh", floating(plain("Atanh"))],
   ["erf", floating(plain("Erf"))],
-  ["sigmoid", floating(plain("Sigmoid"))],
-  ["relu", unary(plain("Relu"))],
-  ["keras2_relu", unary(keras2Relu)],
-  [
-    "relu6",
-    unary((x, given) => given.build.apply("Clip", [x, constant(x, 0, given), constant(x, 6, given)], {}, given.name)),
-  ],
-  ["elu", floating((x, given) => given.build.apply("Elu", [x], { alpha: given.number("alpha", 1) }, given.name))],
-  ["celu", floating((x, given) => given.build.apply("Celu", [x], { alpha: given.number("alpha", 1) }, given.name))],
-  ["selu", floating(scaledElu)],
-  ["gelu", floating((x, given) => gelu(x, given, false))],
-  ["gelu_tanh", floating((x, given) => gelu(x, given, true))],
-  ["silu", floating(swish)],
-  ["softplus", floating(plain("Softplus"))],
-  ["softsign", floating(plain("Softsign"))],
-  [
-    "leaky_relu",
-    floating((x, given) => given.build.apply("LeakyRelu", [x], { alpha: given.number("alpha", 0.2) }, given.name)),
-  ],
-  ["hard_sigmoid", floating(hardSigmoid)],
-  ["hard_silu", floating(plain("HardSwish"))],
-  [
-    "hard_tanh",
-    floating((x, given) =>
-      given.build.apply("Clip", [x, constant(x, -1, given), constant(x, 1, given)], {}, given.name),
-    ),
-  ],
-  ["mish", floating(plain("Mish"))],
-  ["log_sigmoid", floating((x, { build }) => build.neg(build.apply("Softplus", [build.neg(x)])))],
-  ["tanh_shrink", floating((x, { build }) => build.sub(x, build.apply("Tanh", [x])))],
-  ["soft_shrink", floating(softShrink(true))],
-  ["hard_shrink", floating(softShrink(false))],
   ["is_nan", unary(notANumber)],
   ["is_inf", unary(infinite)],
   [
@@ -306,6 +163,7 @@ export const pointwiseOperations: ReadonlyMap<string, Operation> = new Map<strin
   ["cast", cast],
   ["zeros_like", filledLike(0)],
   ["ones_like", filledLike(1)],
+  ["full_like", filledWith],
   ["add", binary(plainBinary("Add"))],
   ["add_n", folded("Add")],
   ["subtract", binary(plainBinary("Sub"))],
@@ -329,12 +187,19 @@ export const pointwiseOperations: ReadonlyMap<string, Operation> = new Map<strin
   ["logical_xor", logical("Xor")],
   ["where", where],
   ["hypot", binary((a, b, { build }) => build.sqrt(build.add(build.square(a), build.square(b))), true)],
+  ["arctan2", binary((y, x, { build }) => angle(y, x, build), true)],
   ["logaddexp", binary((a, b, { build }) => logAddExp(a, b, build), true)],
 ]);
 
-function gelu(x: Value, given: OperationArguments, otherwise: boolean): Value {
-  const approximate = given.boolean("approximate", otherwise) ? "tanh" : "none";
-  return given.build.apply("Gelu", [x], { approximate }, given.name);
+/** The angle of (x, y), y first as everywhere. */
+function angle(y: Value, x: Value, build: OperationArguments["build"]): Value {
+  const zero = build.scalar(0, x);
+  const isLeft = build.less(x, zero);
+  const turn = build.where(build.less(y, zero), build.scalar(-Math.PI, x), build.scalar(Math.PI, x));
+  const safe = build.where(build.equal(x, zero), build.scalar(1, x), x);
+  const plain = build.apply("Atan", [build.div(y, safe)]);
+  const turned = build.add(plain, build.where(isLeft, turn, zero));
+  return build.where(build.equal(x, zero), build.scale(build.sign(y), Math.PI / 2), turned);
 }
 
 /** The larger, and the logarithm of 1 + e^−distance. */

@@ -2,7 +2,7 @@
 import { type Operator, Oriented, type Value } from "../../graph/index.ts";
 import { type DType, GraftError, isFloating, unreachable } from "../../tensor/index.ts";
 import type { OperationArguments } from "./operations-arguments.ts";
-import { asFloating, type Operation } from "./operations-pointwise.ts";
+import { asFloating, type Operation } from "./operations-elements.ts";
 
 /** The number of axes, which must be known. */
 export function rankOf(x: Oriented): number {
@@ -144,6 +144,12 @@ function softmax(operator: "Softmax" | "LogSoftmax"): Operation {
 
 const meanOf = plain("ReduceMean", true);
 
+/** The mean: weights are not known. */
+const average: Operation = (given) => {
+  given.expectDefault("weights");
+  return reduction(meanOf)(given);
+};
+
 /** The mean and the variance. */
 const moments: Operation = (given) => {
   const x = given.tensor("x");
@@ -223,12 +229,19 @@ const sum: Reduce = (x, axes, given) => {
 
 export const reductionOperations: ReadonlyMap<string, Operation> = new Map<string, Operation>([
   ["mean", reduction(meanOf)],
+  ["average", average],
   ["sum", reduction(sum)],
   ["max", reduction(plain("ReduceMax"))],
   ["min", reduction(plain("ReduceMin"))],
   ["prod", reduction(plain("ReduceProd"))],
   ["logsumexp", reduction(plain("ReduceLogSumExp", true))],
   ["variance", reduction(variance)],
+  [
+    "ptp",
+    reduction((x, axes, given) =>
+      given.build.sub(plain("ReduceMax")(x, axes, given), plain("ReduceMin")(x, axes, given)),
+    ),
+  ],
   ["std", reduction((x, axes, given) => given.build.sqrt(variance(x, axes, given)))],
   ["any", reduction(anyOf)],
   ["all", reduction(allOf)],

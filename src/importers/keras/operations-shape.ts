@@ -2,7 +2,7 @@
 import { Oriented, type PadMode, type Value } from "../../graph/index.ts";
 import { GraftError, isStatic, unreachable } from "../../tensor/index.ts";
 import type { OperationArguments } from "./operations-arguments.ts";
-import { aligned, type Operation, oriented } from "./operations-pointwise.ts";
+import { aligned, type Operation, oriented } from "./operations-elements.ts";
 import { positiveAxis, rankOf } from "./operations-reduce.ts";
 
 const reshape: Operation = (given) => {
@@ -78,6 +78,21 @@ const concatenate: Operation = (given) => {
   const native = oriented(given, value, isFirst).nativeAxis(axis);
   return oriented(given, given.build.apply("Concat", values, { axis: native }, given.name), isFirst);
 };
+
+/** NumPy's hstack, vstack and dstack. */
+const joinedAlong =
+  (axis: number): Operation =>
+  (given) => {
+    const { build } = given;
+    const parts = given.tensors("x");
+    const [part = unreachable("a list of tensors is empty")] = parts;
+    if (rankOf(part) <= axis) throw new GraftError("model-refused", "tensors of so few axes are not joined so");
+    const { values } = aligned(
+      given,
+      parts.map((each) => Oriented.last(build, each.last())),
+    );
+    return Oriented.last(build, build.concat(values, axis));
+  };
 
 const stack: Operation = (given) => {
   const { build } = given;
@@ -211,6 +226,16 @@ const oneHot: Operation = (given) => {
   return Oriented.last(build, build.cast(hot, type));
 };
 
+/** One-hot vectors of all numbers of a sample as one: `[N, k]` to `[N, depth]`. */
+const multiHot: Operation = (given) => {
+  const { build } = given;
+  given.expectDefault("axis", -1);
+  const hot = oneHot(given);
+  const value = hot instanceof Oriented ? hot.last() : unreachable("one-hot gives one tensor");
+  const axis = (value.shape?.length ?? 0) > 2 ? 1 : 0;
+  return Oriented.last(build, build.apply("ReduceMax", [value, build.ints([axis])], { keepdims: false }));
+};
+
 /** Keeps one triangle of the last two axes. */
 function triangle(upper: boolean): Operation {
   return (given) => {
@@ -244,6 +269,10 @@ export const shapeOperations: ReadonlyMap<string, Operation> = new Map<string, O
   ["squeeze", squeeze],
   ["concatenate", concatenate],
   ["stack", stack],
+  ["hstack", joinedAlong(1)],
+  ["vstack", joinedAlong(0)],
+  ["dstack", joinedAlong(2)],
+  ["multi_hot", multiHot],
   ["tile", tile],
   ["repeat", repeat],
   ["pad", pad],

@@ -1,11 +1,11 @@
 /** @file Python's `x[…]` on tensors. */
 import { Oriented, type Value } from "../../graph/index.ts";
 import type { Json } from "../../layers/index.ts";
-import { GraftError, isStatic } from "../../tensor/index.ts";
+import { GraftError } from "../../tensor/index.ts";
 import { fieldOf, isRecord } from "./config.ts";
 import type { OperationArguments } from "./operations-arguments.ts";
 import { constantTensor } from "./operations-arguments.ts";
-import type { Operation } from "./operations-pointwise.ts";
+import type { Operation } from "./operations-elements.ts";
 import { positiveAxis, rankOf } from "./operations-reduce.ts";
 
 /** Beyond every size: where a slice that names no end ends. */
@@ -200,61 +200,6 @@ const unstack: Operation = (given) => {
   return parts.map((part) => Oriented.last(build, build.squeeze(part, [axis])));
 };
 
-/** The elements at `indices` along an axis. */
-const take: Operation = (given) => {
-  const { build } = given;
-  given.expectDefault("batch_dims", 0);
-  const x = given.tensor("x");
-  const indices = given.tensor("indices", "int64").last();
-  const isFlat = !given.has("axis") && given.kerasVersion >= 3;
-  const source = isFlat ? build.reshape(x.last(), [-1]) : x.last();
-  const axis = isFlat ? 0 : positiveAxis(given.integer("axis", 0), rankOf(x));
-  const whole = indices.dtype === "int32" || indices.dtype === "int64" ? indices : build.cast(indices, "int64");
-  return Oriented.last(build, build.gather(source, whole, axis));
-};
-
-const takeAlongAxis: Operation = (given) => {
-  const { build, name } = given;
-  const axis = given.integer("axis", -1);
-  const indices = build.cast(given.tensor("indices", "int64").last(), "int64");
-  return Oriented.last(build, build.apply("GatherElements", [given.tensor("x").last(), indices], { axis }, name));
-};
-
-/** Backwards along axes; along all where none is given. */
-const flip: Operation = (given) => {
-  const x = given.tensor("x");
-  const rank = rankOf(x);
-  const axes = (given.integers("axis") ?? Array.from({ length: rank }, (_, axis) => axis)).map((axis) =>
-    positiveAxis(axis, rank),
-  );
-  const places = Array.from({ length: rank }, (_, axis): Place => {
-    const isTurned = axes.includes(axis);
-    return isTurned
-      ? { kind: "slice", start: far, stop: -far, step: -1 }
-      : { kind: "slice", start: 0, stop: far, step: 1 };
-  });
-  return x.map((value) => sliced(given, value, places, (axis) => x.nativeAxis(axis)));
-};
-
-/** Elements that leave at one end come in at the other. */
-const roll: Operation = (given) => {
-  const { build } = given;
-  const x = given.tensor("x");
-  const rank = rankOf(x);
-  const shifts = given.integers("shift") ?? [0];
-  const axes = given.integers("axis") ?? [];
-  if (axes.length !== shifts.length || !isStatic(x.shape?.slice(1))) throw badIndex([...shifts]);
-  return shifts.reduce((value, shift, index) => {
-    const axis = positiveAxis(axes[index] ?? 0, rank);
-    const size = Number(x.shape?.[axis]);
-    const at = Number.isInteger(size) ? ((-shift % size) + size) % size : -shift;
-    const native = value.nativeAxis(axis);
-    return value.map((v) =>
-      build.concat([build.slice(v, [at], [far], [native]), build.slice(v, [0], [at], [native])], native),
-    );
-  }, x);
-};
-
 export const sliceOperations: ReadonlyMap<string, Operation> = new Map<string, Operation>([
   ["getitem", getItem],
   ["slice", slice],
@@ -262,8 +207,4 @@ export const sliceOperations: ReadonlyMap<string, Operation> = new Map<string, O
   ["split", split("sizes")],
   ["split_at", split("begins")],
   ["unstack", unstack],
-  ["take", take],
-  ["take_along_axis", takeAlongAxis],
-  ["flip", flip],
-  ["roll", roll],
 ]);

@@ -1,15 +1,20 @@
 /** @file Operations among the layers of a model: one table from what Keras and TensorFlow call them to what they compute. */
 
-import type { Oriented } from "../../graph/index.ts";
+import { Oriented } from "../../graph/index.ts";
 import type { Flow, Json, LayerCall, LayerDefinition } from "../../layers/index.ts";
 import { GraftError } from "../../tensor/index.ts";
 import { fieldOf, isRecord, type JsonRecord } from "./config.ts";
 import type { LayerPart } from "./model-parts.ts";
+import { activationOperations } from "./operations-activations.ts";
 import { type Operand, OperationArguments } from "./operations-arguments.ts";
+import type { Operation } from "./operations-elements.ts";
+import { gatherOperations } from "./operations-gather.ts";
 import { kerasRows, type OperationRow } from "./operations-keras.ts";
 import { linearOperations } from "./operations-linear.ts";
 import { nodeOperation } from "./operations-node-def.ts";
-import { type Operation, pointwiseOperations } from "./operations-pointwise.ts";
+import { normalizationOperations } from "./operations-normalization.ts";
+import { pictureOperations } from "./operations-pictures.ts";
+import { pointwiseOperations } from "./operations-pointwise.ts";
 import { reductionOperations } from "./operations-reduce.ts";
 import { shapeOperations } from "./operations-shape.ts";
 import { sliceOperations } from "./operations-slice.ts";
@@ -17,14 +22,15 @@ import { tensorflowRows } from "./operations-tensorflow.ts";
 
 const operations: ReadonlyMap<string, Operation> = new Map([
   ...pointwiseOperations,
+  ...activationOperations,
+  ...pictureOperations,
+  ...normalizationOperations,
+  ...gatherOperations,
   ...reductionOperations,
   ...shapeOperations,
   ...sliceOperations,
   ...linearOperations,
 ]);
-
-/** The class that operations have in the network; what they are is in their config. */
-export const operationClass = "Operation";
 
 /** What an operation is called where it comes from: `tf.math.multiply`, `keras.ops.Add`. */
 export function operationName({ className, config }: LayerPart): string {
@@ -67,9 +73,7 @@ export const operationDefinition: LayerDefinition = {
     const result = operation(
       new OperationArguments(bound(row[1], own, argumentsOf(className, own, call), inputs), call),
     );
-    return "map" in result && !Array.isArray(result)
-      ? { data: result as Oriented }
-      : [...(result as readonly Oriented[])].map((data) => ({ data }));
+    return result instanceof Oriented ? { data: result } : result.map((data) => ({ data }));
   },
 };
 

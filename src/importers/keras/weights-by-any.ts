@@ -4,7 +4,10 @@ import { elementCount } from "../../tensor/index.ts";
 import type { ModelPart } from "./model-parts.ts";
 import type { KerasWeights } from "./stores.ts";
 import { NamedWeights, OrderedWeights, UnmatchedNames } from "./weights-by-layer.ts";
-import { PathWeights } from "./weights-by-path.ts";
+import { missingWeight, PathWeights } from "./weights-by-path.ts";
+
+/** Keras 1 stored the gates of recurrent layers apart. */
+const mostParts = 4;
 
 interface Giver {
   readonly source: WeightSource;
@@ -36,9 +39,13 @@ export function weightAttempts<T extends Weighted, N>(
   }
   // Names do not lead there. What the layers ask for, in their order, is learnt from a model without weights.
   const wanted: WeightSpec[] = [];
+  const most = Math.max(0, ...stored.layers.flatMap((layer) => layer.weights.map((each) => elementCount(each.shape))));
   build(from, (spec) => {
+    const elements = elementCount(spec.shape);
+    // No stranger's number is allocated that the file could not fill; gates may have been stored apart.
+    if (elements > most * mostParts) throw missingWeight(spec, "any place: no stored weight is so large");
     wanted.push(spec);
-    return new Float32Array(elementCount(spec.shape));
+    return new Float32Array(elements);
   });
   return built(new OrderedWeights(model, stored, wanted, version));
 }

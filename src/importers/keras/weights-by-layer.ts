@@ -80,7 +80,9 @@ export class NamedWeights {
   }
 
   unused(): readonly string[] {
-    return this.#all.filter(({ isTaken }) => !isTaken).map(({ weight }) => weight.name);
+    // A layer that stands in several models is stored in each.
+    const taken = new Set(this.#all.filter(({ isTaken }) => isTaken).map(({ weight }) => weight.name));
+    return this.#all.map(({ weight }) => weight.name).filter((name) => !taken.has(name));
   }
 
   /** Each weight goes to the layer whose name its own name has, the longest and innermost where several fit. */

@@ -2,7 +2,7 @@
 import type { WeightSource, WeightSpec } from "../../layers/index.ts";
 import { areEqualShapes, GraftError, showShape } from "../../tensor/index.ts";
 import { snakeCase } from "./config.ts";
-import type { LayerPart, ModelPart } from "./model-parts.ts";
+import { grouped, type LayerPart, type ModelPart, sharedPaths } from "./model-parts.ts";
 import type { StoredWeight, WeightsByPath } from "./stores.ts";
 
 /** What Keras calls the class of a layer's object: models made of a graph are Functional ones. */
@@ -12,28 +12,31 @@ function objectClass({ className, model }: LayerPart): string {
 
 /**
  * The folders of the layers of a model, by the layers' names: `conv2d_1` is the second Conv2D. Operations of Keras 3 are no
- * layers. `present` are the folders that the file has there: TensorFlow 2.12 left numbers out.
+ * layers. `present` are the folders that the file has there: TensorFlow 2.12 left numbers out, and Keras 2 does not count
+ * layers that were stored before, with another model (`shared`, by name).
  */
-export function foldersOf(model: ModelPart, present: ReadonlySet<string> = new Set()): ReadonlyMap<string, string> {
+export function foldersOf(
+  model: ModelPart,
+  present: ReadonlySet<string> = new Set(),
+  shared: ReadonlySet<string> = new Set(),
+): ReadonlyMap<string, string> {
   const isOlder = (part: LayerPart) =>
     part.kind === "operation" && /^(TFOpLambda|SlicingOpLambda|TensorFlowOpLayer)$/.test(part.className);
   const layers = model.layers.filter((part) => part.kind !== "operation" || isOlder(part));
-  const counts = new Map<string, number>();
-  const folders = layers.map((part): readonly [string, string, number] => {
-    const base = snakeCase(objectClass(part));
-    const count = counts.get(base) ?? 0;
-    counts.set(base, count + 1);
-    return [part.name, base, count];
-  });
-  const numbered = (base: string, count: number) => (count === 0 ? base : `${base}_${count}`);
   const known = numbersPresent(present);
-  return new Map(
-    folders.map(([name, base, count]) => {
-      const numbers = known.get(base) ?? [];
-      const isGapped = numbers.length === counts.get(base);
-      return [name, numbered(base, isGapped ? (numbers[count] ?? count) : count)];
-    }),
-  );
+  const folders = new Map<string, string>();
+  for (const [base, all] of grouped(layers, (part) => snakeCase(objectClass(part)))) {
+    const numbers = known.get(base) ?? [];
+    const own = all.filter(({ name }) => !shared.has(name));
+    const areSharedUncounted = numbers.length === own.length && (numbers.at(-1) ?? 0) < own.length;
+    const counted = areSharedUncounted ? own : all;
+    const isGapped = numbers.length === counted.length;
+    for (const [count, { name }] of counted.entries()) {
+      const number = isGapped ? (numbers[count] ?? count) : count;
+      folders.set(name, number === 0 ? base : `${base}_${number}`);
+    }
+  }
+  return folders;
 }
 
 /** The numbers of the folders there are, by class and in order. */
@@ -59,10 +62,12 @@ export function containerIn({ holders }: WeightsByPath): string {
 export function waysTo(model: ModelPart, stored: WeightsByPath): ReadonlyMap<string, string> {
   const container = containerIn(stored);
   const children = childrenOf(stored.holders.keys());
+  const shared = sharedPaths(model);
   const ways = new Map<string, string>();
   const visit = (part: ModelPart, prefix: string, way: string): void => {
     const folder = way === "" ? container : `${way}/${container}`;
-    const folders = foldersOf(part, children.get(folder));
+    const names = part.layers.filter(({ name }) => shared.has(`${prefix}${name}`)).map(({ name }) => name);
+    const folders = foldersOf(part, children.get(folder), new Set(names));
     for (const layer of part.layers) {
       const own = `${folder}/${folders.get(layer.name) ?? ""}`;
       if (layer.model === undefined) ways.set(`${prefix}${layer.name}`, own);
@@ -93,7 +98,8 @@ export class PathWeights {
   readonly #stored: WeightsByPath;
   readonly #ways: ReadonlyMap<string, string>;
   readonly #byName: ReadonlyMap<string, string>;
-  readonly #asked = new Map<string, number>();
+  /** How many weights were asked for, by folder and layer: a layer that stands in several models has one folder. */
+  readonly #asked = new Map<string, Map<string, number>>();
 
   constructor(model: ModelPart, stored: WeightsByPath) {
     this.#stored = stored;
@@ -103,8 +109,9 @@ export class PathWeights {
 
   readonly source: WeightSource = (spec) => {
     const key = this.#holder(spec);
-    const index = this.#asked.get(key) ?? 0;
-    this.#asked.set(key, index + 1);
+    const counts = this.#asked.get(key) ?? new Map<string, number>();
+    const index = counts.get(spec.layer) ?? 0;
+    this.#asked.set(key, counts.set(spec.layer, index + 1));
     const weight = this.#stored.holders.get(key)?.[index];
     if (weight === undefined) throw missingWeight(spec, `${key}/vars/${index}`);
     return readChecked(spec, weight);
@@ -115,7 +122,7 @@ export class PathWeights {
     return [...this.#stored.holders].flatMap(([key, weights]) => {
       const isOptimizer = key === "optimizer" || key.startsWith("optimizer/");
       const isSeed = /(^|\/)_?(seed_generator|random_generator|_?generator)$/.test(key);
-      const rest = isOptimizer || isSeed ? [] : weights.slice(this.#asked.get(key) ?? 0);
+      const rest = isOptimizer || isSeed ? [] : weights.slice(Math.max(0, ...(this.#asked.get(key)?.values() ?? [])));
       return rest.map(({ name }) => name);
     });
   }
