@@ -150,7 +150,8 @@ export function writeAttribute(
       proto.i = BigInt(codeOfDType(value as DType));
       break;
     case "float":
-      proto.f = Number(value);
+      // Beyond float32 it is infinite, as wherever else a number becomes one.
+      proto.f = Math.fround(Number(value));
       break;
     case "string":
       proto.s = encodeText(value);
@@ -159,7 +160,7 @@ export function writeAttribute(
       proto.ints = (value as readonly number[]).map(writeInteger);
       break;
     case "floats":
-      proto.floats = [...(value as readonly number[])];
+      proto.floats = (value as readonly number[]).map(Math.fround);
       break;
     case "strings":
       proto.strings = (value as readonly string[]).map(encodeText);

@@ -103,7 +103,7 @@ export function mutateMember(bytes: Uint8Array, below: Below, next: () => number
   const members = unzipSync(bytes);
   const names = Object.keys(members).filter((name) => !name.endsWith("/"));
   const name = names[below(names.length)] ?? "";
-  members[name] = mutateFile(name, members[name] ?? new Uint8Array(0), below, next);
+  members[name] = new Uint8Array(mutateFile(name, members[name] ?? new Uint8Array(0), below, next));
   return zipSync(members, { level: below(2) === 0 ? 0 : 6 });
 }
 

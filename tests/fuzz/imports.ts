@@ -9,7 +9,7 @@ import { gunzipSync, gzipSync, unzipSync, zipSync } from "fflate";
 import { GraftError, onnxModelOf, writeModel } from "graftwork";
 import { importModel } from "../../src/importers/index.ts";
 import { filesInMemory } from "../../src/importers/model-files.ts";
-import { randomNumbers } from "../../src/tensor/index.ts";
+import { bytesOf, randomNumbers } from "../../src/tensor/index.ts";
 import { type Below, mutateFile, mutateHdf5, mutateMember, mutateTar, mutateZip } from "./containers.ts";
 import { mutate } from "./mutate.ts";
 
@@ -225,10 +225,9 @@ async function weightsDigest(files: ReadonlyMap<string, Uint8Array>, entry: stri
   const { graph } = await importModel({ files: filesInMemory(files), entry }, { name: "m" });
   writeModel(onnxModelOf(graph));
   const hash = createHash("sha256");
-  for (const [, { data }] of graph.initializers) {
-    hash.update(
-      Array.isArray(data) ? JSON.stringify(data) : new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
-    );
+  for (const tensor of graph.initializers.values()) {
+    if (tensor.dtype === "string") for (const text of tensor.data) hash.update(text);
+    else hash.update(bytesOf(tensor));
   }
   return hash.digest("hex");
 }
