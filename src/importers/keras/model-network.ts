@@ -126,7 +126,9 @@ function inputShape({ name, config }: LayerPart): readonly (number | null)[] {
   const items = isRecord(value) ? fieldOf(value, "items") : value;
   const isSize = (each: unknown): each is number | null =>
     each === null || (Number.isInteger(each) && Number(each) >= 0 && Number(each) < 2 ** 31);
-  if (Array.isArray(items) && items.length > 0 && items.length <= 16 && items.every(isSize)) return items;
+  // Keras holds nobody to the batch that a model was made with.
+  if (Array.isArray(items) && items.length > 0 && items.length <= 16 && items.every(isSize))
+    return [null, ...items.slice(1)];
   throw new GraftError("model-invalid", "the shape of the model's input is not in the file", {
     path: [`input "${name}"`],
     hint: "build the model, or give its first layer a shape, before saving it",
