@@ -822,6 +822,27 @@ def keras1_pictures(keras, random):
 
 
 @older
+def keras1_theano(keras, random):
+    """Channels first, with kernels [out, in, height, width]."""
+    layers = keras.layers
+    judge = keras.Sequential(
+        [
+            keras.Input((3, 9, 8)), layers.Permute((2, 3, 1)), layers.Conv2D(4, (3, 2), padding="same", activation="relu", name="conv"), layers.BatchNormalization(epsilon=1e-6, name="bn"), layers.MaxPooling2D(2),
+            layers.Permute((3, 1, 2)), layers.Flatten(), layers.Dense(3, name="fc"),
+        ]
+    )
+    config = [
+        keras1_layer("Convolution2D", "conv", batch_input_shape=[None, 3, 9, 8], input_dtype="float32", nb_filter=4, nb_row=3, nb_col=2, subsample=[1, 1], border_mode="same", activation="relu", dim_ordering="th", bias=True),
+        keras1_layer("BatchNormalization", "bn", mode=0, axis=1, epsilon=1e-6, momentum=0.99),
+        keras1_layer("MaxPooling2D", "pool", pool_size=[2, 2], strides=[2, 2], border_mode="valid", dim_ordering="th"),
+        keras1_layer("Flatten", "flat"),
+        keras1_layer("Dense", "fc", output_dim=3, activation="linear", bias=True),
+    ]
+    convert = lambda weights: {**weights, "conv": [weights["conv"][0].transpose(3, 2, 0, 1), weights["conv"][1]]}  # noqa: E731
+    return judge, [picture(random, 2, 3, 9, 8)], {"class_name": "Sequential", "config": config}, "1.0.8", convert
+
+
+@older
 def keras1_merges(keras, random):
     layers = keras.layers
     a, b = keras.Input((4,), name="a"), keras.Input((4,), name="b")
