@@ -110,7 +110,7 @@ export class PathWeights {
   readonly source: WeightSource = (spec) => {
     const key = this.#holder(spec);
     const counts = this.#asked.get(key) ?? new Map<string, number>();
-    const index = counts.get(spec.layer) ?? 0;
+    const index = Math.max(counts.get(spec.layer) ?? 0, spec.after ?? 0);
     this.#asked.set(key, counts.set(spec.layer, index + 1));
     const weight = this.#stored.holders.get(key)?.[index];
     if (weight === undefined) throw missingWeight(spec, `${key}/vars/${index}`);
