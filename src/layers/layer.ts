@@ -16,6 +16,8 @@ export type ToOnnx = (elements: Float32Array, shape: readonly number[]) => Numer
 export interface WeightOptions {
   /** See `WeightSpec.holder`. Default: the layer itself. */
   readonly holder?: readonly string[];
+  /** See `WeightSpec.after`. */
+  readonly after?: number;
   /** Default: true. */
   readonly isTrainable?: boolean;
   /** Default: the elements as they are. */

@@ -209,12 +209,13 @@ export class Network {
     const path = place.prefix === "" ? weight : `${place.prefix}/${weight}`;
     const known = place.made.get(path);
     if (known !== undefined) return known;
-    const { holder = [], isTrainable = true, toOnnx = asItIs } = options;
+    const { holder = [], after = 0, isTrainable = true, toOnnx = asItIs } = options;
     const elements = this.#options.weights({
       layer: spec.name,
       weight: path,
       shape,
       holder: [...place.holder, ...holder],
+      after,
       isTrainable,
     });
     const tensor = toOnnx(elements, shape);

@@ -13,6 +13,8 @@ export interface WeightSpec {
    * itself, `["cell"]` in an LSTM, `["forward_layer", "cell"]` in a Bidirectional one, `["query_dense"]` in attention.
    */
   readonly holder: readonly string[];
+  /** How many variables of other layers the holder lists before its own in Keras 3's weight files. Default: 0. */
+  readonly after?: number;
   /** False for what gradients never change, such as the moving statistics of batch norm. */
   readonly isTrainable: boolean;
 }

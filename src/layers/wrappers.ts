@@ -106,7 +106,8 @@ const spectralNormalization: LowerLayer = (inputs, call) => {
   const width = ["units", "filters", "output_dim"].find((key) => own.has(key));
   const last = className.endsWith("Transpose") ? channelsOf(inputAt(inputs)) : own.count(width ?? "units");
   const result = call.inner(className, own, inputs, { name, holder: ["layer"] });
-  call.weight("vector_u", [1, last], { isTrainable: false });
+  // Among the wrapper's own variables Keras lists the kernel that it took from the layer first.
+  call.weight("vector_u", [1, last], { isTrainable: false, after: 1 });
   call.remark("Spectral normalization is not renewed when such a model is trained further.");
   return result;
 };

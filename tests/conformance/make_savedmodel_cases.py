@@ -8,7 +8,7 @@ Each case is OUT/<name>/{case.json,case.npz,…}; outputs are those that TensorF
 import json, os, pathlib, shutil, sys, zipfile
 
 SMALL = [
-    "frozen_graph", "keras3_dict_outputs", "keras3_frozen", "module_cond_while", "module_half_variables",
+    "frozen_graph", "keras2_gru_open_time", "keras2_mixed_layer_norm", "keras3_dict_outputs", "keras3_frozen", "module_cond_while", "module_half_variables",
     "module_nested_arguments", "module_nested_functions", "module_several_signatures", "module_training_argument",
     "module_training_tensor", "refuse_table", "tf1_cond_and_loop", "tf1_learning_phase", "tf1_partitioned",
     "tf1_renamed_saver",
@@ -325,6 +325,30 @@ for kind, build in {"cnn": small_cnn, "frozen": frozen_base, "recurrent": recurr
         keras_case(f"keras3_{kind}", keras, build, export=True)
     cases[f"tf_keras_{kind}"] = both
     cases[f"keras3_{kind}"] = third
+
+
+@case
+def keras2_gru_open_time():
+    import tf_keras as keras
+    L = keras.layers
+
+    def build(_):
+        return keras.Sequential([keras.Input((None, 4)), L.Bidirectional(L.GRU(3)), L.Dense(2)])
+
+    keras_case("keras2_gru_open_time", keras, build)
+
+
+@case
+def keras2_mixed_layer_norm():
+    import tf_keras as keras
+    L = keras.layers
+
+    def build(_):
+        inputs = keras.Input((6, 5, 3), dtype="float32")
+        x = L.LayerNormalization(dtype="mixed_float16")(inputs)
+        return keras.Model(inputs, L.Flatten(dtype="float32")(x))
+
+    keras_case("keras2_mixed_layer_norm", keras, build)
 
 
 @case

@@ -139,7 +139,7 @@ function finished(plan: Plan, round: Round, first: Value): readonly Slot[] {
   // What is set at a fixed place goes round, although no round reads it.
   const kept = elements.filter(({ place }) => place !== "next");
   const rows = elements.filter(({ place }) => place === "next");
-  const before = kept.map((each) => elementBefore(plan, each));
+  const before = kept.map((each) => elementBefore(plan, each, initial[results.indexOf(each.element)]));
   for (const { element } of kept) inside.input(`${element.name}/before`, element.dtype, element.shape);
   const outputs = ownOutputs(inside, [goesOn, ...results, ...kept.map(elementOf), ...rows.map(elementOf)]);
   const inputs = [undefined, first, ...initial, ...before];
@@ -159,8 +159,11 @@ function finished(plan: Plan, round: Round, first: Value): readonly Slot[] {
 
 const elementOf = ({ element }: Filled): Value => element;
 
-/** What a list holds at a place before the loop: zeros, where nothing was set. */
-function elementBefore({ call, initial }: Plan, { index, element, place }: Filled): Value {
+/**
+ * What a list holds at a place before the loop: zeros, where nothing was set.
+ * @param alike - what that part of the state was at first that a round sets to the same as the element, where there is one
+ */
+function elementBefore({ call, initial }: Plan, { index, element, place }: Filled, alike: Value | undefined): Value {
   const slot = call.slot(index);
   const list: TensorList | undefined = slot.kind === "list" ? slot : undefined;
   const known = typeof place === "number" ? list?.elements?.[place] : undefined;
@@ -170,7 +173,10 @@ function elementBefore({ call, initial }: Plan, { index, element, place }: Fille
     throw call.refused("the shape of a list's elements must be known");
   }
   const { build } = call;
-  const sizes = shape.map((size) => (typeof size === "number" ? build.ints([size]) : sizeCalled(call, size, initial)));
+  const sizes = shape.map((size, axis) => {
+    if (typeof size === "number") return build.ints([size]);
+    return alike === undefined ? sizeCalled(call, size, initial) : build.sizeOf(alike, axis);
+  });
   const target = sizes.length === 0 ? build.ints([]) : build.concat(sizes, 0);
   return build.apply("ConstantOfShape", [target], { value: tensorOf(dtype, [1], [0]) });
 }

@@ -31,17 +31,20 @@ function batchStatistics(
   wrap: (value: Value) => Oriented,
 ): readonly Given[] {
   const { build } = call;
+  // The type of what is normalized may be float16; statistics are computed in the type of scale and offset.
+  const exact = build.cast(x, scale.dtype ?? "float32");
   // Keras 2 writes layer norm so, with all rows as the channels of one picture.
   if (x.shape?.[0] !== 1) {
     call.context.remark("Batch normalization takes the statistics of the batch, as the model was saved for training.");
   }
   const axes = (x.shape ?? []).flatMap((_, axis) => (axis === 1 ? [] : [axis]));
   const inner = axes.slice(1).map((axis) => axis - 1);
-  const mean = build.reduceMean(x, axes);
-  const centred = build.sub(x, mean);
+  const mean = build.reduceMean(exact, axes);
+  const centred = build.sub(exact, mean);
   const variance = build.reduceMean(build.square(centred), axes);
   const factor = build.div(build.unsqueeze(scale, inner), build.sqrt(build.shift(variance, epsilon)));
-  const y = wrap(call.apply("Add", [build.mul(centred, factor), build.unsqueeze(offset, inner)]));
+  const shifted = call.apply("Add", [build.mul(centred, factor), build.unsqueeze(offset, inner)]);
+  const y = wrap(build.cast(shifted, x.dtype ?? "float32"));
   const flat = [mean, variance].map((value) => build.squeeze(value, axes));
   return [y, ...flat, ...flat];
 }
