@@ -44,7 +44,7 @@ export async function pullModel(handle: string, options: PullOptions = {}): Prom
   const model = await openModel(handle, options);
   const { fetched } = located ?? {};
   const parsed = fetched === undefined ? undefined : parseHandle(handle);
-  const isWanted = options.lock ?? (await readLock()).size > 0;
+  const isWanted = options.lock ?? (await hasLock());
   const isLocked =
     fetched !== undefined && parsed !== undefined && parsed.kind !== "path" && parsed.kind !== "keras" && isWanted;
   if (isLocked) await pin(parsed, fetched);
@@ -59,6 +59,12 @@ export async function pullModel(handle: string, options: PullOptions = {}): Prom
     remarks: model.remarks,
     isLocked,
   };
+}
+
+/** Whether there is a graft.lock in the working directory. A damaged one is an error. */
+async function hasLock(): Promise<boolean> {
+  const { size } = await readLock();
+  return size > 0 || (await stat("graft.lock").catch(() => undefined)) !== undefined;
 }
 
 /** A model on this machine, with what it takes where a table knows it. */
