@@ -6,9 +6,9 @@ import { type Graph, type OperatorNode, type Value, verify } from "../graph/inde
 import { type Base, headlessGraph, type ValueRange, valueRanges } from "../model/index.ts";
 import { onnxModelOf, writeModel } from "../onnx/index.ts";
 import { removeDeadNodes } from "../passes/index.ts";
-import type { Runtime } from "../runtime/index.ts";
+import type { Executable, Runtime } from "../runtime/index.ts";
 import { newBuilder } from "../shapes/index.ts";
-import { type NumericTensor, numbersOf, unreachable } from "../tensor/index.ts";
+import { float32, type NumericTensor, numbersOf, unreachable } from "../tensor/index.ts";
 
 /** How far what batch norms see is from what they saw in training, under one range of pixels. */
 export interface RangeEvidence {
@@ -48,14 +48,20 @@ export async function compareRanges(
   runtime: Runtime,
   candidates: readonly ValueRange[] = valueRanges,
 ): Promise<RangeFinding | undefined> {
+  // The graph is the same for every range: values are scaled before it, so that it is compiled once.
+  const plain: ValueRange = { name: "as given", channels: "rgb", scale: [1, 1, 1], offset: [0, 0, 0] };
+  const probe = statisticsGraph(headlessGraph({ ...base, range: plain }, { pixels: "float32" }));
+  if (probe === undefined) return undefined;
+  const executable = await runtime.compile(writeModel(onnxModelOf(probe.graph)));
   const trials: RangeEvidence[] = [];
-  let batchNorms = 0;
-  for (const range of candidates) {
-    const probe = statisticsGraph(headlessGraph({ ...base, range }));
-    if (probe === undefined) return undefined;
-    batchNorms = probe.stored.length;
-    trials.push({ range, divergence: await divergenceOf(probe, base, pixels, runtime) });
+  try {
+    for (const range of candidates) {
+      trials.push({ range, divergence: await divergenceOf(probe, executable, scaled(pixels, base, range)) });
+    }
+  } finally {
+    await executable.dispose();
   }
+  const batchNorms = probe.stored.length;
   trials.sort((one, other) => one.divergence - other.divergence);
   const [first, second] = trials;
   const margin = first === undefined || second === undefined ? 1 : second.divergence / Math.max(first.divergence, 1e-6);
@@ -93,22 +99,25 @@ function statisticsGraph(graph: Graph): Probe | undefined {
   return { graph: verify(removeDeadNodes(build.graph(outputs))), stored };
 }
 
-async function divergenceOf({ graph, stored }: Probe, base: Base, pixels: Pixels, runtime: Runtime): Promise<number> {
-  const executable = await runtime.compile(writeModel(onnxModelOf(graph)));
-  try {
-    const { height, width } = base.recipe;
-    const image: NumericTensor = { dtype: "uint8", shape: [pixels.count, height, width, 3], data: pixels.data };
-    const outputs = await executable.run(
-      new Map([[graph.inputs[0]?.name ?? unreachable("a graph without an input"), image]]),
-    );
-    const values = graph.outputs.map(({ name }) => numbersOf(outputs.get(name) ?? unreachable("an output is missing")));
-    const divergences = stored.map(({ mean, variance }, index) =>
-      divergence({ mean: values[2 * index] ?? [], variance: values[2 * index + 1] ?? [] }, { mean, variance }),
-    );
-    return divergences.reduce((sum, each) => sum + each, 0) / divergences.length;
-  } finally {
-    await executable.dispose();
+async function divergenceOf({ graph, stored }: Probe, executable: Executable, image: NumericTensor): Promise<number> {
+  const input = graph.inputs[0]?.name ?? unreachable("a graph without an input");
+  const outputs = await executable.run(new Map([[input, image]]));
+  const values = graph.outputs.map(({ name }) => numbersOf(outputs.get(name) ?? unreachable("an output is missing")));
+  const divergences = stored.map(({ mean, variance }, index) =>
+    divergence({ mean: values[2 * index] ?? [], variance: values[2 * index + 1] ?? [] }, { mean, variance }),
+  );
+  return divergences.reduce((sum, each) => sum + each, 0) / divergences.length;
+}
+
+/** Pixels as the base would be given them: float32 `[count, height, width, 3]`, the channels in the range's order. */
+function scaled({ data, count }: Pixels, { recipe }: Base, { channels, scale, offset }: ValueRange): NumericTensor {
+  const values = new Float32Array(data.length);
+  for (let at = 0; at < data.length; at++) {
+    const channel = at % 3;
+    const from = channels === "bgr" ? at - channel + (2 - channel) : at;
+    values[at] = (data[from] ?? 0) * (scale[channel] ?? 1) + (offset[channel] ?? 0);
   }
+  return float32([count, recipe.height, recipe.width, 3], values);
 }
 
 interface Moments {
