@@ -43,7 +43,14 @@ export async function inspectParts(parts: InspectionParts, options: BaseOptions 
   const findings: Finding[] = [];
   if (!("graph" in base)) findings.push({ severity: photos ? "stop" : "note", about: "picture", ...base });
   const isBase = "graph" in base;
-  const probe = isBase && runtime !== undefined ? await probed(base, photos?.read, runtime) : undefined;
+  const probe =
+    isBase && runtime !== undefined
+      ? await probed(
+          base,
+          { photos: photos?.read, isRangeOpen: base.range === undefined || options.range !== undefined },
+          runtime,
+        )
+      : undefined;
   if (isBase) findings.push(...rangeFindings(base.range, probe?.ranges));
   if (photos !== undefined) {
     const { classNames, pictures, skipped, train } = photos.read;
@@ -117,10 +124,17 @@ interface Probe {
   readonly milliseconds: number;
 }
 
-/** Runs it: on photos where there are some, on drawn pictures otherwise. */
-async function probed(base: Base, photos: PhotoFolder | undefined, runtime: Runtime): Promise<Probe> {
+interface Shown {
+  readonly photos: PhotoFolder | undefined;
+  /** Whether the range is to be told, or was said by a person, who may be wrong. */
+  readonly isRangeOpen: boolean;
+}
+
+/** Runs it: on photos where there are some, on drawn pictures otherwise, which say too little against a known range. */
+async function probed(base: Base, { photos, isRangeOpen }: Shown, runtime: Runtime): Promise<Probe> {
   const pixels = await somePixels(base, photos);
-  const ranges = await compareRanges(base, pixels, runtime);
+  const isCompared = isRangeOpen || photos !== undefined;
+  const ranges = isCompared ? await compareRanges(base, pixels, runtime) : undefined;
   return { ranges, milliseconds: await cost(base, pixels, runtime) };
 }
 

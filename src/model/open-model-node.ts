@@ -146,6 +146,10 @@ async function digestOfModel(path: string): Promise<string> {
 }
 
 function unknownHandle(handle: string): GraftError {
+  // What is written as a path or with an ending was meant as a file.
+  if (/[\\/]|\.[a-z0-9]{1,8}$/i.test(handle)) {
+    return new GraftError("usage", "the file cannot be read", { path: [handle], actual: "no such file" });
+  }
   const names = ["pocket", ...families.map(({ name }) => name)];
   const near = names
     .map((name) => ({ name, likeness: closeness(name.toLowerCase(), handle.toLowerCase()) }))

@@ -52,14 +52,16 @@ describe("graft inspect", () => {
     expect(stderr).toBe("");
     expect(code).toBe(0);
     expect(stdout).toMatchInlineSnapshot(`
-      "small.onnx: ONNX, IR 8, opset 18, by graftwork
+      "small.onnx: ONNX, IR 8, opset 18, by graftwork, 191 bytes
       inputs
         x: float32[N, 3]
       outputs
         y: float32[N, 2]
-      parameters: 6 in 1 tensors (24 bytes)
+      parameters: 6 in 1 tensors (24 bytes); 6 trainable, 0 not, in 2 layers
       operators: MatMul 1, Relu 1
       gradients of y reach 6 parameters in 1 of 1 tensors, down to x
+      · It is no base for photos: the model takes no picture (expected one input of floats or bytes with 3 channels: [N, 3, H, W] or [N, H, W, 3], found x float32[N, 3]).
+      · Its licence is not known.
       "
     `);
   });
