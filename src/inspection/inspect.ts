@@ -18,7 +18,7 @@ import { elementCount, GraftError, unreachable } from "../tensor/index.ts";
 import { classFindings, pictureFindings, plainMargin, rangeFindings } from "./findings.ts";
 import { somePixels } from "./pixels.ts";
 import type { Finding, FineTuningReport, FitReport, LayerReport, PictureInput, RangeReport } from "./report.ts";
-import { compareRanges, type Pixels, type RangeFinding } from "./statistics.ts";
+import { compareRanges, type RangeFinding } from "./statistics.ts";
 
 export interface InspectionParts {
   readonly model: OpenedModel;
@@ -132,14 +132,13 @@ interface Shown {
 
 /** Runs it: on photos where there are some, on drawn pictures otherwise, which say too little against a known range. */
 async function probed(base: Base, { photos, isRangeOpen }: Shown, runtime: Runtime): Promise<Probe> {
-  const pixels = await somePixels(base, photos);
   const isCompared = isRangeOpen || photos !== undefined;
-  const ranges = isCompared ? await compareRanges(base, pixels, runtime) : undefined;
-  return { ranges, milliseconds: await cost(base, pixels, runtime) };
+  const ranges = isCompared ? await compareRanges(base, await somePixels(base, photos), runtime) : undefined;
+  return { ranges, milliseconds: await cost(base, runtime) };
 }
 
 /** Milliseconds a picture, the middle of three after one to warm up. */
-async function cost(base: Base, { data }: Pixels, runtime: Runtime): Promise<number> {
+async function cost(base: Base, runtime: Runtime): Promise<number> {
   const graph = headlessGraph({ ...base, range: base.range ?? valueRanges[0] });
   const executable = await runtime.compile(writeModel(onnxModelOf(graph)));
   try {
@@ -147,7 +146,7 @@ async function cost(base: Base, { data }: Pixels, runtime: Runtime): Promise<num
     const picture = {
       dtype: "uint8",
       shape: [1, height, width, 3],
-      data: data.subarray(0, height * width * 3),
+      data: new Uint8Array(height * width * 3),
     } as const;
     const feeds = new Map([[graph.inputs[0]?.name ?? unreachable("a graph without an input"), picture]]);
     const times: number[] = [];
