@@ -36,13 +36,18 @@ export function mutateJson(bytes: Uint8Array, below: Below, next: () => number):
     if (key === undefined) continue;
     const choice = below(6);
     if (choice === 0) delete holder[key];
-    else if (choice === 1) Object.defineProperty(holder, `${key}${below(9)}`, { value: holder[key], enumerable: true });
+    else if (choice === 1) addAs(holder, `${key}${below(9)}`, holder[key]);
     else if (choice === 2 && donor !== undefined) holder[key] = Object.values(structuredClone(donor))[0];
     else if (choice === 3 && typeof holder[key] === "number") holder[key] = holder[key] + below(5) - 2;
     else if (choice === 4 && Array.isArray(holder)) holder.push(structuredClone(holder[below(holder.length)]));
     else holder[key] = structuredClone(values[below(values.length)]);
   }
   return new TextEncoder().encode(JSON.stringify(document));
+}
+
+/** Not by assignment: a key may be `__proto__`. */
+function addAs(holder: object, key: string, value: unknown): void {
+  Object.defineProperty(holder, key, { value, enumerable: true, writable: true, configurable: true });
 }
 
 const hostile: readonly bigint[] = [0n, 1n, 2n, 127n, 255n, 0xffffn, 0xffffffffn, 1n << 40n, (1n << 63n) - 1n, -1n];
