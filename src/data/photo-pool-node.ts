@@ -1,6 +1,7 @@
 /** @file A pool of worker threads that read, check and decode photos. */
 import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
+import { argumentsFor, scriptBeside } from "../files/index.ts";
 import { GraftError } from "../tensor/index.ts";
 import type { PhotoAnswer, PhotoTask } from "./photo-worker-node.ts";
 
@@ -206,12 +207,8 @@ class WorkerPool implements PhotoPool {
 }
 
 function startWorker(): Worker {
-  // Run from sources, the thread needs what this process was started with to read TypeScript.
-  const isSource = import.meta.url.endsWith(".ts");
-  return new Worker(new URL(`./photo-worker-node.${isSource ? "ts" : "js"}`, import.meta.url), {
-    name: "photos",
-    execArgv: isSource ? ["--import", new URL("../../scripts/source.js", import.meta.url).href] : [],
-  });
+  const script = scriptBeside(import.meta.url, "photo-worker-node");
+  return new Worker(script, { name: "photos", execArgv: argumentsFor(script) });
 }
 
 function closed(): GraftError {

@@ -3,6 +3,7 @@ import { type ChildProcess, execFile, fork } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { promisify } from "node:util";
 import { type ErrorCode, GraftError } from "../tensor/index.ts";
+import { argumentsFor } from "./script-node.ts";
 import { reasonOf } from "./system-node.ts";
 
 export interface KillableOptions {
@@ -119,10 +120,8 @@ export function serveTask<Task>(work: (task: Task, note: (note: unknown) => void
 }
 
 function start(script: URL): ChildProcess {
-  // Run from sources, the process needs what this one was started with to read TypeScript.
-  const isSource = script.pathname.endsWith(".ts");
   return fork(script, [], {
-    execArgv: isSource ? ["--import", new URL("../../scripts/source.js", import.meta.url).href] : [],
+    execArgv: argumentsFor(script),
     stdio: ["ignore", "ignore", "pipe", "ipc"],
     env: environment(),
   });

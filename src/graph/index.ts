@@ -15,6 +15,7 @@ export {
 export type { LayeredGraph, LayerScope, LayerWeight } from "./layers.ts";
 export { isOperator, type Operator, type OperatorAttributes, operators, schemaOf } from "./operators.ts";
 export { Oriented } from "./oriented.ts";
+export { countParameters } from "./parameters.ts";
 export { printGraph, showType } from "./print.ts";
 export type { AttributeKind, AttributeSchema } from "./schema.ts";
 export { separatePads } from "./separate-pads.ts";

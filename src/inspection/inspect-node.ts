@@ -1,7 +1,7 @@
 /** @file `graft inspect`: any model by its handle, beside a folder of photos if wanted. */
 import { stat } from "node:fs/promises";
 import { imageFolder } from "../data/image-folder-node.ts";
-import { runKillable } from "../files/index.ts";
+import { runKillable, scriptBeside } from "../files/index.ts";
 import { familyOfHandle } from "../model/application-node.ts";
 import type { BaseOptions, Provenance } from "../model/index.ts";
 import { locateModel, type OpenOptions, openModel, provenanceOf } from "../model/open-model-node.ts";
@@ -56,8 +56,7 @@ export async function inspectModel(handle: string, options: InspectOptions = {})
   const bytes = facts.isFile() ? facts.size : undefined;
   const provenance = await provenanceOf(located);
   const task: InspectTask = { path, provenance, license: fetched?.license, data, output, base, threads, bytes, isRun };
-  const isSource = import.meta.url.endsWith(".ts");
-  const script = new URL(`./inspect-worker-node.${isSource ? "ts" : "js"}`, import.meta.url);
+  const script = scriptBeside(import.meta.url, "inspect-worker-node");
   // Decoding photos and running a base take longer than reading it, and more memory.
   return await runKillable<FitReport>(script, task, {
     place: path,

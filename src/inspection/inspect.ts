@@ -1,6 +1,6 @@
 /** @file A model looked at from all sides, on the machine it would be trained on. */
 import { classCounts, type PhotoFolder } from "../data/index.ts";
-import type { LayeredGraph } from "../graph/index.ts";
+import { countParameters, type LayeredGraph } from "../graph/index.ts";
 import {
   type Base,
   type BaseOptions,
@@ -71,7 +71,6 @@ export async function inspectParts(parts: InspectionParts, options: BaseOptions 
     findings.push({ severity: "note", about: "licence", what: "Its licence is not known.", action: "" });
   }
   const layers = layersOf(model);
-  const sum = (isTrainable: boolean) => parameterCount(model, isTrainable);
   return {
     ...description,
     name: model.name,
@@ -82,7 +81,7 @@ export async function inspectParts(parts: InspectionParts, options: BaseOptions 
     bytes: bytes ?? null,
     labels: model.labels ?? null,
     textSteps: model.textSteps,
-    parameters: { ...description.parameters, trainable: sum(true), nonTrainable: sum(false) },
+    parameters: { ...description.parameters, ...countParameters(model) },
     layers,
     picture: isBase ? pictureOf(base, model) : null,
     range: isBase ? rangeOf(model, base, probe?.ranges) : null,
@@ -209,14 +208,6 @@ function layersOf(model: LayeredGraph): readonly LayerReport[] {
     parameters: weights.reduce((sum, weight) => sum + (sizes.get(weight.name) ?? 0), 0),
     trainable,
   }));
-}
-
-function parameterCount(model: LayeredGraph, isTrainable: boolean): number {
-  const sizes = sizesOf(model);
-  const counted = model.layers.flatMap(({ weights, trainable = true }) =>
-    weights.filter((weight) => (trainable && weight.isTrainable) === isTrainable),
-  );
-  return counted.reduce((sum, { name }) => sum + (sizes.get(name) ?? 0), 0);
 }
 
 function sizesOf({ graph }: LayeredGraph): ReadonlyMap<string, number> {

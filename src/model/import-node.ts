@@ -2,7 +2,7 @@
 import { mkdtemp, readFile, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { reasonOf, runKillable } from "../files/index.ts";
+import { reasonOf, runKillable, scriptBeside } from "../files/index.ts";
 import type { Graph } from "../graph/index.ts";
 import { readModel } from "../onnx/index.ts";
 import { GraftError, unreachable } from "../tensor/index.ts";
@@ -80,8 +80,7 @@ export async function withImported<T>(
   const folder = await mkdtemp(join(tmpdir(), "graftwork-"));
   try {
     const task: ImportTask = { path, base, callable, out: join(folder, "model.onnx") };
-    const isSource = import.meta.url.endsWith(".ts");
-    const script = new URL(`./import-worker-node.${isSource ? "ts" : "js"}`, import.meta.url);
+    const script = scriptBeside(import.meta.url, "import-worker-node");
     const imported = await runKillable<Imported>(script, task, {
       place: path,
       seconds: limits.seconds ?? 9 + bytes / 2e6,

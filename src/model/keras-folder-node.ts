@@ -1,6 +1,5 @@
 /** @file Files in Keras's folder: published weights and the names of ImageNet's classes, found there or downloaded into it. */
 import { readFile, stat } from "node:fs/promises";
-import { homedir } from "node:os";
 import { join } from "node:path";
 import {
   classIndex,
@@ -14,7 +13,7 @@ import {
   publishedFor,
 } from "../applications/index.ts";
 import { readBytes } from "../files/index.ts";
-import { type DownloadOptions, digestsOf, download } from "../hub/index.ts";
+import { type DownloadOptions, digestsOf, download, kerasCache } from "../hub/index.ts";
 import { isHdf5, type KerasWeightFile, readKerasWeights } from "../importers/index.ts";
 import { recognizeOther } from "../onnx/index.ts";
 import { GraftError, sha256 } from "../tensor/index.ts";
@@ -35,7 +34,7 @@ export async function publishedWeights(
   const wanted = publishedFor(family, options);
   const cached = await cachedWeights(family, options);
   if (cached === undefined) {
-    const path = join(kerasModels(), wanted.file);
+    const path = join(kerasCache(), wanted.file);
     const { digest } = wanted;
     await download(wanted.address, path, { ...options, ...(digest && { digest }) });
     return { path, remarks: [] };
@@ -72,15 +71,10 @@ export async function cachedWeights(
     ),
   );
   for (const published of candidates) {
-    const path = join(kerasModels(), published.file);
+    const path = join(kerasCache(), published.file);
     if (await exists(path)) return { path, published };
   }
   return undefined;
-}
-
-/** Where Keras keeps what it downloads: `$KERAS_HOME/models`, or `~/.keras/models`. */
-function kerasModels(): string {
-  return join(process.env["KERAS_HOME"] || join(homedir(), ".keras"), "models");
 }
 
 /** A file's weights, with what is wrong about the file said kindly. */
@@ -112,7 +106,7 @@ export async function decodePredictions(
 
 /** The 1,000 classes of ImageNet in the order of the models' outputs, from Keras's folder or downloaded into it. */
 export async function imageNetClasses(options: Downloading = {}): Promise<readonly ImageNetClass[]> {
-  const path = join(kerasModels(), classIndex.file);
+  const path = join(kerasCache(), classIndex.file);
   if (!(await exists(path))) await download(classIndex.address, path, { ...options, digest: classIndex.digest });
   return parseClassIndex(await readFile(path, "utf8"));
 }

@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { countParameters } from "../../src/importers/parameters.ts";
+import { countParameters } from "../../src/graph/index.ts";
 import { readSource } from "../../src/model/read-source-node.ts";
 import { GraftError, type NumericTensor } from "../../src/tensor/index.ts";
 import { expectClose, readNpz, runGraph } from "../../src/testing/index.ts";

@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { resolve } from "node:path";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { verify } from "../../graph/index.ts";
+import { countParameters, verify } from "../../graph/index.ts";
 import type { Json } from "../../layers/index.ts";
 import { GraftError, numbersOf, type Tensor, tensorOf } from "../../tensor/index.ts";
 import { readNpz, runGraph } from "../../testing/index.ts";
@@ -10,7 +10,6 @@ import { folderFiles } from "../folder-node.ts";
 import { importModel } from "../import.ts";
 import type { ImportedModel } from "../imported.ts";
 import { filesInMemory, type ModelFiles } from "../model-files.ts";
-import { countParameters } from "../parameters.ts";
 import { zipFiles } from "../zip.ts";
 
 const fixtures = resolve(import.meta.dirname, "../../../tests/fixtures/importers/keras-models");

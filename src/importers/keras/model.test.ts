@@ -1,11 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { Oriented } from "../../graph/index.ts";
+import { countParameters, Oriented } from "../../graph/index.ts";
 import type { Json, LayerDefinition } from "../../layers/index.ts";
 import { GraftError, numbersOf, tensorOf } from "../../tensor/index.ts";
 import { runGraph } from "../../testing/index.ts";
 import type { ImportedModel, ImportOptions } from "../imported.ts";
 import { filesInMemory } from "../model-files.ts";
-import { countParameters } from "../parameters.ts";
 import { kerasModel } from "./model.ts";
 import type { KerasWeights, StoredLayer, StoredWeight } from "./stores.ts";
 

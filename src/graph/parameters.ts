@@ -1,9 +1,9 @@
-/** @file Parameters of imported models, counted as Keras counts them. */
-import type { LayeredGraph } from "../graph/index.ts";
+/** @file Parameters of a graph in layers, counted as Keras counts them. */
 import { elementCount } from "../tensor/index.ts";
+import type { LayeredGraph } from "./layers.ts";
 
 /** Numbers of parameters. */
-export interface ParameterCounts {
+interface ParameterCounts {
   readonly trainable: number;
   /** Those of frozen layers, and what gradients never change: moving statistics. */
   readonly nonTrainable: number;
